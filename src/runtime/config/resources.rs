@@ -1,0 +1,41 @@
+//! `linux.resources`: device rules now; the rest is refused by name until it is enforced.
+
+use crate::config::linux::DeviceKind;
+use crate::error::Pointer;
+
+/// The resource limits of a container.
+#[derive(Clone, Debug, Default)]
+pub struct Resources {
+    /// `devices`, in their order.
+    pub devices: Vec<DeviceRule>,
+}
+
+/// One entry of `linux.resources.devices`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceRule {
+    /// Allow or deny.
+    pub access: DeviceAccess,
+    /// `c`, `b`, or both where absent or `a`.
+    pub kind: Option<DeviceKind>,
+    /// Absent or −1: every major.
+    pub major: Option<u32>,
+    /// Absent or −1: every minor.
+    pub minor: Option<u32>,
+    /// Read.
+    pub read: bool,
+    /// Write.
+    pub write: bool,
+    /// Create with mknod(2).
+    pub mknod: bool,
+    /// Where it stands.
+    pub at: Pointer,
+}
+
+/// Direction of a device rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceAccess {
+    /// `allow: true`
+    Allow,
+    /// `allow: false`
+    Deny,
+}

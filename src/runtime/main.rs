@@ -1,0 +1,5 @@
+//! The `saya` binary.
+
+fn main() -> std::process::ExitCode {
+    saya::cli::main()
+}
