@@ -5,5 +5,25 @@
 //! child between clone and exec may call nothing else.
 #![allow(unsafe_code)] // The one place for it: every call into the kernel that no safe crate wraps.
 
+pub mod channel;
+pub mod clone;
+pub mod exec;
+pub mod file;
+pub mod identity;
+pub mod mount;
+pub mod namespace;
+pub mod process;
+
+use nix::errno::Errno;
+
 /// Result with a bare errno.
-pub type Result<T> = std::result::Result<T, nix::errno::Errno>;
+pub type Result<T> = std::result::Result<T, Errno>;
+
+/// The result of a system call that returns −1 and sets errno.
+fn check(returned: libc::c_long) -> Result<libc::c_long> {
+    if returned == -1 {
+        Err(Errno::last())
+    } else {
+        Ok(returned)
+    }
+}
