@@ -13,6 +13,7 @@ pub mod identity;
 pub mod mount;
 pub mod namespace;
 pub mod process;
+pub mod wait;
 
 use nix::errno::Errno;
 
