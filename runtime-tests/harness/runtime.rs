@@ -117,12 +117,28 @@ fn build_own() -> PathBuf {
     build("saya", "saya")
 }
 
-/// Builds `bin` of `package` for the static musl target; its path.
+/// The musl target, or where Rust has none installed (Debian's own packages)
+/// the target and the flags of a static glibc build, as in `scripts/build`.
+fn static_target() -> (&'static str, Option<&'static str>) {
+    const MUSL: &str = "x86_64-unknown-linux-musl";
+    let rustc = Command::new("rustc")
+        .args(["--print", "target-libdir", "--target", MUSL])
+        .output();
+    let libdir = rustc.map(|o| String::from_utf8_lossy(&o.stdout).trim_end().to_owned());
+    if libdir.is_ok_and(|dir| Path::new(&dir).exists()) {
+        (MUSL, None)
+    } else {
+        let flags = "-C target-feature=+crt-static";
+        ("x86_64-unknown-linux-gnu", Some(flags))
+    }
+}
+
+/// Builds `bin` of `package` as a static program; its path.
 ///
 /// # Panics
 /// When cargo fails; its output stands in the message.
 pub fn build(package: &str, bin: &str) -> PathBuf {
-    const TARGET: &str = "x86_64-unknown-linux-musl";
+    let (target, flags) = static_target();
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let output = Command::new(cargo)
@@ -130,7 +146,7 @@ pub fn build(package: &str, bin: &str) -> PathBuf {
             "build",
             "--quiet",
             "--target",
-            TARGET,
+            target,
             "--package",
             package,
             "--bin",
@@ -139,6 +155,7 @@ pub fn build(package: &str, bin: &str) -> PathBuf {
         .arg("--message-format=json-render-diagnostics")
         .arg("--manifest-path")
         .arg(manifest)
+        .envs(flags.map(|flags| ("RUSTFLAGS", flags)))
         .output()
         .unwrap_or_else(|e| panic!("run cargo build for {bin}: {e}"));
     let messages = String::from_utf8_lossy(&output.stdout);
@@ -149,7 +166,7 @@ pub fn build(package: &str, bin: &str) -> PathBuf {
         .find_map(|m| m["executable"].as_str().map(PathBuf::from));
     built.unwrap_or_else(|| {
         panic!(
-            "cargo build {bin} for {TARGET}:\n{}",
+            "cargo build {bin} for {target}:\n{}",
             String::from_utf8_lossy(&output.stderr)
         )
     })
