@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::reader::Cursor;
 use crate::error::Pointer;
 
 /// When a hook runs (runtime-spec, config.md#posix-platform-hooks).
@@ -80,4 +81,47 @@ impl Hooks {
             list.push(hook);
         }
     }
+}
+
+/// Reads `hooks` of the document.
+pub(super) fn read(document: &Cursor) -> Hooks {
+    let mut hooks = Hooks::default();
+    let Some(member) = document.object("hooks") else {
+        return hooks;
+    };
+    for kind in HookKind::ALL {
+        for hook in member.list(kind.name(), hook) {
+            hooks.add(kind, hook);
+        }
+    }
+    hooks
+}
+
+fn hook(entry: &Cursor) -> Option<Hook> {
+    if !entry.is_object() {
+        return None;
+    }
+    // The kernel's clock counts further, but a sum with "now" must not overflow.
+    let timeout = entry.integer_at("timeout", 1..=i128::from(u32::MAX));
+    let args = strings(entry, "args");
+    let env = strings(entry, "env");
+    let member = entry.required("path")?;
+    let path = member.text()?;
+    if !path.starts_with('/') {
+        member.refuse(format!("`{path}` is not an absolute path"));
+        return None;
+    }
+    Some(Hook {
+        path: path.to_owned(),
+        args,
+        env,
+        timeout: timeout.map(Duration::from_secs),
+        at: entry.at(),
+    })
+}
+
+/// An absent list is not an empty one: a hook without `args` is called by its path.
+fn strings(entry: &Cursor, key: &str) -> Option<Vec<String>> {
+    entry.member(key)?;
+    Some(entry.list(key, |text| text.text().map(str::to_owned)))
 }

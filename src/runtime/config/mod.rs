@@ -14,6 +14,14 @@ pub mod namespaces;
 pub mod process;
 pub mod resources;
 
+mod document;
+mod number_list;
+mod path;
+mod reader;
+mod suggestion;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use crate::error::Pointer;
@@ -58,8 +66,8 @@ pub struct Config {
     pub cgroups_path: Option<Field<String>>,
     /// `linux.resources`, as far as it is supported.
     pub resources: Resources,
-    /// `linux.rootfsPropagation`, without `rec` meaning: `shared` stands for itself, the spec's
-    /// default (absent) for recursive slave.
+    /// `linux.rootfsPropagation`: `shared` stands for itself, `rshared` for the tree; absent
+    /// means the default, recursive slave.
     pub rootfs_propagation: Option<Field<Propagation>>,
     /// `linux.sysctl`: keys normalised to `a/b/c` below /proc/sys, namespace checked.
     pub sysctl: Vec<Sysctl>,
@@ -73,6 +81,9 @@ pub struct Config {
     pub memory_policy: Option<MemoryPolicy>,
     /// `linux.intelRdt`.
     pub intel_rdt: Option<IntelRdt>,
+    /// Things worth a warning that stop nothing: unknown capabilities, deprecated forms. Each
+    /// begins with the pointer of its field.
+    pub warnings: Vec<String>,
 }
 
 /// `root`.

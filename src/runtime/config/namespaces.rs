@@ -1,5 +1,7 @@
 //! `linux.namespaces` and `linux.timeOffsets`.
 
+use super::reader::Cursor;
+use crate::config::Field;
 use crate::error::Pointer;
 
 /// The eight kinds of namespaces, in the order in which they are joined: the user namespace
@@ -146,4 +148,86 @@ pub struct TimeOffsets {
     pub monotonic: Option<(i64, u32)>,
     /// `CLOCK_BOOTTIME`: seconds, nanoseconds.
     pub boottime: Option<(i64, u32)>,
+}
+
+/// Reads `linux.namespaces`.
+pub(super) fn read(linux: &Cursor) -> Namespaces {
+    let mut namespaces = Namespaces::default();
+    linux.list("namespaces", |entry| {
+        let (kind, source) = namespace(entry)?;
+        if kind == NamespaceKind::User {
+            entry.unsupported("user namespaces are");
+        }
+        if !namespaces.insert(kind, source, entry.at()) {
+            entry.refuse(format!("a second `{}` namespace", kind.name()));
+        }
+        Some(())
+    });
+    namespaces
+}
+
+fn namespace(entry: &Cursor) -> Option<(NamespaceKind, NamespaceSource)> {
+    if !entry.is_object() {
+        return None;
+    }
+    let names = NamespaceKind::ALL.map(|kind| (kind.name(), kind));
+    let kind = entry
+        .required("type")
+        .and_then(|kind| kind.word("unknown namespace type", &names));
+    let Some(path) = entry.text_at("path") else {
+        return Some((kind?, NamespaceSource::New));
+    };
+    if !path.starts_with('/') {
+        entry.refuse_at("path", format!("`{path}` is not an absolute path"));
+        return None;
+    }
+    Some((kind?, NamespaceSource::Path(path.to_owned())))
+}
+
+/// Refuses id maps, which only a user namespace has.
+pub(super) fn refuse_id_maps(linux: &Cursor) {
+    for key in ["uidMappings", "gidMappings"] {
+        if let Some(map) = linux.member(key)
+            && !map.is_empty_list()
+        {
+            map.unsupported("user namespaces are");
+        }
+    }
+}
+
+/// Reads `linux.timeOffsets`, which only a new time namespace can have.
+pub(super) fn time_offsets(linux: &Cursor, namespaces: &Namespaces) -> Option<Field<TimeOffsets>> {
+    let member = linux.object("timeOffsets")?;
+    let mut offsets = TimeOffsets::default();
+    linux.map("timeOffsets", |clock, entry| {
+        match clock {
+            "monotonic" => offsets.monotonic = offset(entry),
+            "boottime" => offsets.boottime = offset(entry),
+            _ => entry.refuse_with_hint(
+                format!("unknown clock `{clock}`"),
+                "known are monotonic, boottime",
+            ),
+        }
+        Some(())
+    });
+    if offsets == TimeOffsets::default() {
+        return None;
+    }
+    if !namespaces.is_new(NamespaceKind::Time) {
+        member.refuse_with_hint(
+            "clock offsets need a new time namespace",
+            "add {\"type\": \"time\"} to /linux/namespaces",
+        );
+    }
+    Some(member.field(offsets))
+}
+
+fn offset(entry: &Cursor) -> Option<(i64, u32)> {
+    if !entry.is_object() {
+        return None;
+    }
+    let seconds = i128::from(i64::MIN)..=i128::from(i64::MAX);
+    let seconds = entry.integer_at("secs", seconds).unwrap_or_default();
+    let nanoseconds = entry.integer_at("nanosecs", 0..=999_999_999);
+    Some((seconds, nanoseconds.unwrap_or_default()))
 }

@@ -1,5 +1,9 @@
 //! `linux.resources`: device rules now; the rest is refused by name until it is enforced.
 
+mod devices;
+mod limits;
+
+use super::reader::Cursor;
 use crate::config::linux::DeviceKind;
 use crate::error::Pointer;
 
@@ -38,4 +42,15 @@ pub enum DeviceAccess {
     Allow,
     /// `allow: false`
     Deny,
+}
+
+/// Reads `linux.resources`.
+pub(super) fn read(linux: &Cursor) -> Resources {
+    let Some(resources) = linux.object("resources") else {
+        return Resources::default();
+    };
+    limits::refuse(&resources);
+    Resources {
+        devices: devices::read(&resources),
+    }
 }

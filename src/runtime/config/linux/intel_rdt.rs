@@ -1,0 +1,72 @@
+//! `linux.intelRdt`: lines for resctrl (Documentation/filesystems/resctrl.rst).
+
+use crate::config::reader::Cursor;
+use crate::error::Pointer;
+
+/// `linux.intelRdt` (resctrl).
+#[derive(Clone, Debug)]
+pub struct IntelRdt {
+    /// `closID`; absent means the container's id.
+    pub clos_id: Option<String>,
+    /// Lines for the group's `schemata` file, in order (l3CacheSchema, memBwSchema, schemata).
+    pub schemata: Vec<String>,
+    /// `enableMonitoring`
+    pub monitoring: bool,
+    /// Where it stands.
+    pub at: Pointer,
+}
+
+pub(in crate::config) fn read(linux: &Cursor) -> Option<IntelRdt> {
+    let rdt = linux.object("intelRdt")?;
+    let mut schemata = cache_lines(&rdt);
+    schemata.extend(bandwidth_line(&rdt));
+    schemata.extend(rdt.list("schemata", line));
+    Some(IntelRdt {
+        clos_id: clos_id(&rdt),
+        schemata,
+        monitoring: rdt.flag_at("enableMonitoring"),
+        at: rdt.at(),
+    })
+}
+
+/// `/` is the root group; any other is one directory.
+fn clos_id(rdt: &Cursor) -> Option<String> {
+    let id = rdt.text_at("closID")?;
+    if id != "/" && (matches!(id, "." | "..") || id.contains(['/', '\n'])) {
+        rdt.refuse_at(
+            "closID",
+            format!("`{id}` is no name of a directory below resctrl"),
+        );
+        return None;
+    }
+    Some(id.to_owned())
+}
+
+/// Several lines; those for the bandwidth give way to `memBwSchema`.
+fn cache_lines(rdt: &Cursor) -> Vec<String> {
+    let text = rdt.text_at("l3CacheSchema").unwrap_or_default();
+    let bandwidth_elsewhere = rdt.text_at("memBwSchema").is_some();
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    lines
+        .filter(|line| !(bandwidth_elsewhere && line.starts_with("MB:")))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn bandwidth_line(rdt: &Cursor) -> Option<String> {
+    let text = rdt.text_at("memBwSchema")?;
+    if !text.starts_with("MB:") || text.contains('\n') {
+        rdt.refuse_at("memBwSchema", "must be one line that begins with `MB:`");
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+fn line(entry: &Cursor) -> Option<String> {
+    let text = entry.text()?;
+    if text.contains('\n') {
+        entry.refuse("holds a newline; each line is an entry of its own");
+        return None;
+    }
+    Some(text.to_owned())
+}

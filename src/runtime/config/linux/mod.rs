@@ -1,0 +1,21 @@
+//! The smaller parts of `linux`: devices, network devices, sysctls, memory policy, resctrl.
+
+mod devices;
+mod intel_rdt;
+mod memory_policy;
+mod net_devices;
+mod paths;
+mod sysctl;
+
+pub use devices::{Device, DeviceKind};
+pub use intel_rdt::IntelRdt;
+pub use memory_policy::MemoryPolicy;
+pub use net_devices::NetDevice;
+pub use sysctl::Sysctl;
+
+pub(super) use devices::{MAJORS, MINORS, read as devices};
+pub(super) use intel_rdt::read as intel_rdt;
+pub(super) use memory_policy::read as memory_policy;
+pub(super) use net_devices::read as net_devices;
+pub(super) use paths::{cgroups_path, hidden_paths, personality, rootfs_propagation};
+pub(super) use sysctl::read as sysctl;

@@ -1,0 +1,190 @@
+//! `mounts`: option strings become kernel attributes.
+
+mod destination;
+mod options;
+
+use super::path;
+use super::reader::Cursor;
+use crate::config::Fault;
+use crate::error::Pointer;
+use options::{BindOption, Options};
+
+/// One entry of `mounts`.
+#[derive(Clone, Debug)]
+pub struct Mount {
+    /// Absolute, cleaned path in the container; `/` only for a remount.
+    pub destination: String,
+    /// What is mounted.
+    pub kind: MountKind,
+    /// `MOUNT_ATTR_*` bits to set on this mount (mount_setattr(2)).
+    pub set: u64,
+    /// `MOUNT_ATTR_*` bits to clear on this mount. Never a bit of `set`, but for
+    /// `MOUNT_ATTR__ATIME`, which is cleared whole whenever an access time mode is asked for,
+    /// as mount_setattr(2) wants it.
+    pub clear: u64,
+    /// Bits to set on the whole tree (`rro`, `rnosuid`, …).
+    pub recursive_set: u64,
+    /// Bits to clear on the whole tree; `MOUNT_ATTR__ATIME` as above.
+    pub recursive_clear: u64,
+    /// Propagation changes, in their order.
+    pub propagation: Vec<Propagation>,
+    /// Where it stands.
+    pub at: Pointer,
+}
+
+/// What a mount entry mounts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MountKind {
+    /// A bind of a host path (`bind` or `rbind` option, whatever the type says).
+    Bind {
+        /// Absolute host path (a relative one is joined to the bundle).
+        source: String,
+        /// `rbind`: with the mounts below.
+        recursive: bool,
+    },
+    /// A file system made by the kernel (`proc`, `tmpfs`, `overlay`, …).
+    Filesystem {
+        /// The kernel's name of it.
+        fstype: String,
+        /// The device or label; the type's name where absent.
+        source: String,
+        /// `MS_*`-like superblock flags as fsconfig flag keys: `ro`, `sync`, `dirsync`,
+        /// `lazytime`, `mand`, with their pointers. Their negative forms clear what an earlier
+        /// option set and are left out.
+        flags: Vec<(String, Pointer)>,
+        /// Unknown options, handed to the file system: key, value, pointer.
+        data: Vec<(String, Option<String>, Pointer)>,
+        /// `tmpcopyup`: fill a tmpfs from what it covers.
+        copy_up: bool,
+    },
+    /// The container's cgroup tree (`type: cgroup`), read-only or not by the attributes.
+    Cgroup,
+    /// `remount`: change the attributes of what is mounted at the destination.
+    Remount {
+        /// With the `bind` option: the mount only, not the file system.
+        bind: bool,
+        /// As in `Filesystem`, but with the negative forms (`rw`, `async`, `nolazytime`,
+        /// `nomand`), which change an existing file system. Empty with `bind`.
+        flags: Vec<(String, Pointer)>,
+        /// As in `Filesystem`. Empty with `bind`.
+        data: Vec<(String, Option<String>, Pointer)>,
+    },
+}
+
+/// A change of mount propagation (mount_namespaces(7)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Propagation {
+    /// `MS_PRIVATE`, `MS_SLAVE`, `MS_SHARED` or `MS_UNBINDABLE`.
+    pub kind: u64,
+    /// With all mounts below (`rprivate`, …).
+    pub recursive: bool,
+}
+
+/// Reads `mounts` of the document.
+pub(super) fn read(document: &Cursor, bundle: &str) -> Vec<Mount> {
+    document.list("mounts", |entry| {
+        if !entry.is_object() {
+            return None;
+        }
+        refuse_id_maps(entry);
+        let options = Options::read(entry);
+        let destination = destination::read(entry);
+        let kind = kind(entry, &options, bundle);
+        let (destination, kind) = (destination?, kind?);
+        destination::check(entry, &destination, &kind);
+        Some(Mount {
+            destination,
+            kind,
+            set: options.own.set,
+            clear: options.own.clear,
+            recursive_set: options.tree.set,
+            recursive_clear: options.tree.clear,
+            propagation: options.propagation,
+            at: entry.at(),
+        })
+    })
+}
+
+fn refuse_id_maps(entry: &Cursor) {
+    for key in ["uidMappings", "gidMappings"] {
+        if let Some(map) = entry.member(key)
+            && !map.is_empty_list()
+        {
+            map.unsupported("id-mapped mounts are");
+        }
+    }
+}
+
+fn kind(entry: &Cursor, options: &Options, bundle: &str) -> Option<MountKind> {
+    let fstype = entry.text_at("type").unwrap_or_default();
+    if options.remount {
+        return Some(remount(entry, options));
+    }
+    if let Some(bind) = options.bind {
+        options.refuse_file_system_options(entry, "a bind mount");
+        return bind_kind(entry, bind, bundle);
+    }
+    options.refuse_copy_up_except_on_tmpfs(entry, fstype);
+    match fstype {
+        "" => {
+            let fault = Fault::invalid(entry.at().key("type"), "required, but missing");
+            entry
+                .report(fault.hint("only a mount with `bind`, `rbind` or `remount` needs no type"));
+            None
+        }
+        "bind" | "none" => {
+            let why = format!("`{fstype}` is not a file system");
+            entry.report(
+                Fault::invalid(entry.at().key("type"), why)
+                    .hint("a bind mount is asked for by the option `bind` or `rbind`"),
+            );
+            None
+        }
+        "cgroup" => {
+            options.refuse_data(entry, "the container's cgroup tree");
+            Some(MountKind::Cgroup)
+        }
+        fstype => Some(MountKind::Filesystem {
+            fstype: fstype.to_owned(),
+            source: entry.text_at("source").unwrap_or(fstype).to_owned(),
+            flags: options.superblock_set(),
+            data: options.data_for(fstype),
+            copy_up: options.copy_up.is_some(),
+        }),
+    }
+}
+
+fn remount(entry: &Cursor, options: &Options) -> MountKind {
+    let bind = options.bind.is_some();
+    if bind {
+        options.refuse_file_system_options(entry, "a remount with `bind`");
+        return MountKind::Remount {
+            bind,
+            flags: Vec::new(),
+            data: Vec::new(),
+        };
+    }
+    options.refuse_copy_up_except_on_tmpfs(entry, "");
+    MountKind::Remount {
+        bind,
+        flags: options.superblock.clone(),
+        data: options.data_for(entry.text_at("type").unwrap_or_default()),
+    }
+}
+
+fn bind_kind(entry: &Cursor, bind: BindOption, bundle: &str) -> Option<MountKind> {
+    bind_source(entry).map(|source| MountKind::Bind {
+        source: path::absolute(bundle, source),
+        recursive: bind == BindOption::Tree,
+    })
+}
+
+fn bind_source<'d>(entry: &Cursor<'d, '_>) -> Option<&'d str> {
+    let source = entry.required("source")?;
+    let path = source.text()?;
+    if path.is_empty() {
+        source.refuse("a bind mount needs a source");
+        return None;
+    }
+    Some(path)
+}

@@ -1,0 +1,3 @@
+//! Whole documents: good ones field by field, bad ones fault by fault.
+
+mod valid;
