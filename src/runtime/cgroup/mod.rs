@@ -1,5 +1,23 @@
 //! The container's cgroups: where they are, their life, who is in them.
+//!
+//! [`Layout`] is what the machine has, [`place`] decides (pure) which directories a container
+//! gets, [`Cgroup::create`] makes them for `launch`, and the functions on a recorded
+//! [`Placement`] ([`pids`], [`kill_all`], [`wait_empty`], [`remove`]) serve every later verb.
+//! cgroup v2 is the reference; what only v1 needs stands apart (`v1`). Deliberately absent:
+//! resource limits other than the device rules, and the systemd driver.
 
-/// Where a container's cgroups are.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Placement {}
+mod create;
+mod files;
+mod holders;
+pub mod layout;
+mod life;
+pub mod placement;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod v1;
+
+pub use create::Cgroup;
+pub use layout::{Layout, Mode};
+pub use life::{is_frozen, kill_all, pids, remove, wait_empty};
+pub use placement::{Directory, Driver, Placement, place};

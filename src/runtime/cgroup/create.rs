@@ -1,0 +1,236 @@
+//! The container's cgroups as `launch` makes and enters them.
+//!
+//! A cgroup that is there already is taken only if nobody is in it and it is not frozen: two
+//! containers in one cgroup would kill each other, and a frozen one would never start. What was
+//! made is taken back when anything fails ([`Cgroup::undo`]), never what was there before.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use nix::errno::Errno;
+
+use super::files::{at, c_string, id, is_gone, open_below, open_file, open_mount, open_recorded};
+use super::life::frozen;
+use super::placement::{Directory, Placement};
+use super::{tree, v1};
+use crate::error::{Context, Error, Kind, Result};
+use crate::sys;
+use crate::sys::cgroup::remove_dir;
+use crate::sys::file::make_dir;
+
+/// How often a path is made anew when another container's end removes one of its parents.
+const RACE_LIMIT: u32 = 16;
+
+/// The open cgroups of a container.
+#[derive(Debug)]
+pub struct Cgroup {
+    pub(super) placement: Placement,
+    pub(super) directories: Vec<OpenDirectory>,
+}
+
+#[derive(Debug)]
+pub(super) struct OpenDirectory {
+    pub(super) place: Directory,
+    pub(super) fd: OwnedFd,
+    /// How many components at the end of the path were made; 0 where the cgroup was there.
+    made: usize,
+}
+
+impl Cgroup {
+    /// Makes the cgroups of `placement` with their parents.
+    ///
+    /// # Errors
+    /// `container's cgroup is not empty: N process(es) found`, `container's cgroup unexpectedly
+    /// frozen`, or what the kernel refused. Nothing that was made is left then.
+    pub fn create(placement: &Placement) -> Result<Self> {
+        let mut cgroup = Self {
+            placement: placement.clone(),
+            directories: Vec::with_capacity(placement.directories.len()),
+        };
+        for place in &mut cgroup.placement.directories {
+            // Recorded before it is checked, so that undo knows it.
+            let made = make(place).and_then(|opened| {
+                cgroup.directories.push(opened);
+                cgroup.directories.last().map_or(Ok(()), check_vacant)
+            });
+            if let Err(error) = made {
+                cgroup.undo();
+                return Err(error.during("unable to apply cgroup configuration"));
+            }
+            place.id = cgroup.directories.last().and_then(|opened| opened.place.id);
+        }
+        Ok(cgroup)
+    }
+
+    /// Opens the cgroups of a container that exists, to put another process into them.
+    ///
+    /// # Errors
+    /// When one of them is gone.
+    pub fn open(placement: &Placement) -> Result<Self> {
+        let open = |place: &Directory| {
+            let fd = open_recorded(place)?
+                .ok_or(Errno::ENOENT)
+                .map_err(|errno| Error::from_errno(errno, "enter the container's cgroup"))
+                .at(std::path::Path::new(&place.host_path()))?;
+            Ok(OpenDirectory {
+                place: place.clone(),
+                fd,
+                made: 0,
+            })
+        };
+        Ok(Self {
+            placement: placement.clone(),
+            directories: placement
+                .directories
+                .iter()
+                .map(open)
+                .collect::<Result<_>>()?,
+        })
+    }
+
+    /// The placement with the kernel's ids of the cgroups, for the container's record.
+    #[must_use]
+    pub fn placement(&self) -> &Placement {
+        &self.placement
+    }
+
+    /// The v2 directory that a process can be born into (`CLONE_INTO_CGROUP`).
+    #[must_use]
+    pub fn birthplace(&self) -> Option<BorrowedFd<'_>> {
+        self.directories
+            .iter()
+            .find(|opened| opened.place.is_v2())
+            .map(|opened| opened.fd.as_fd())
+    }
+
+    /// `cgroup.procs` of each v1 cgroup, open for writing: a process enters by writing `0`.
+    ///
+    /// # Errors
+    /// As open(2).
+    pub fn open_procs(&self) -> Result<Vec<OwnedFd>> {
+        let v1 = self
+            .directories
+            .iter()
+            .filter(|opened| !opened.place.is_v2());
+        v1.map(|opened| {
+            let file = open_file(opened.fd.as_fd(), c"cgroup.procs", libc::O_WRONLY);
+            at(file, "open cgroup.procs", &opened.place)
+        })
+        .collect()
+    }
+
+    /// Removes what [`Cgroup::create`] made, parents included, where nobody is in it. For a
+    /// create that failed; a container that has run is removed with [`super::remove`].
+    pub fn undo(&self) {
+        for opened in self.directories.iter().rev() {
+            // What cannot be removed is in use by others, or the container's record still has it.
+            let _ = take_back(opened);
+        }
+    }
+}
+
+fn make(place: &Directory) -> Result<OpenDirectory> {
+    let mount = open_mount(place)?;
+    let mut tries = 0;
+    loop {
+        match make_path(&mount, place) {
+            Err(Errno::ENOENT) if tries < RACE_LIMIT => tries += 1,
+            other => return at(other, "create the cgroup", place),
+        }
+    }
+}
+
+fn make_path(mount: &OwnedFd, place: &Directory) -> sys::Result<OpenDirectory> {
+    let is_cpuset = place.controls("cpuset");
+    // A cpuset's parents may be there and still lack CPUs: look at each.
+    let (mut here, missing) = if is_cpuset {
+        (open_below(mount.as_fd(), c".")?, place.path.as_str())
+    } else {
+        deepest_existing(mount, &place.path)?
+    };
+    let mut made = 0;
+    for name in missing.split('/') {
+        let name = c_string(name)?;
+        match make_dir(here.as_fd(), &name, 0o755) {
+            Err(Errno::EEXIST) => made = 0,
+            other => other.map(|()| made += 1)?,
+        }
+        let child = open_below(here.as_fd(), &name)?;
+        if is_cpuset {
+            v1::inherit_cpuset(here.as_fd(), child.as_fd())?;
+        }
+        here = child;
+    }
+    let mut place = place.clone();
+    place.id = Some(id(here.as_fd())?);
+    Ok(OpenDirectory {
+        place,
+        fd: here,
+        made,
+    })
+}
+
+/// Opens the deepest parent that exists; with it, the rest of the path.
+fn deepest_existing<'a>(mount: &OwnedFd, path: &'a str) -> sys::Result<(OwnedFd, &'a str)> {
+    let mut end = path.len();
+    while let Some((parent, _)) = path.get(..end).and_then(|head| head.rsplit_once('/')) {
+        match open_below(mount.as_fd(), &c_string(parent)?) {
+            Err(Errno::ENOENT) => end = parent.len(),
+            other => {
+                let rest = path.get(parent.len() + 1..).unwrap_or_default();
+                return other.map(|fd| (fd, rest));
+            }
+        }
+    }
+    Ok((open_below(mount.as_fd(), c".")?, path))
+}
+
+/// Refuses a cgroup that is frozen, or one that was there and has processes.
+fn check_vacant(opened: &OpenDirectory) -> Result<()> {
+    let fd = opened.fd.as_fd();
+    if opened.made == 0 {
+        let pids = at(
+            tree::pids(fd),
+            "list the processes of the cgroup",
+            &opened.place,
+        )?;
+        if !pids.is_empty() {
+            let count = pids.len();
+            let why = format!("container's cgroup is not empty: {count} process(es) found");
+            let hint = "another container uses the same linux.cgroupsPath, or left processes in it";
+            return Err(refused(&opened.place, why).hint(hint));
+        }
+    }
+    // A new cgroup too is frozen where one above it is.
+    if at(
+        frozen(&opened.place, fd),
+        "look at the cgroup's state",
+        &opened.place,
+    )? {
+        let why = "container's cgroup unexpectedly frozen".to_owned();
+        return Err(refused(&opened.place, why).hint("thaw it, or the cgroup above it"));
+    }
+    Ok(())
+}
+
+fn refused(place: &Directory, why: String) -> Error {
+    Error::new(Kind::System, "check the cgroup", why).at(std::path::Path::new(&place.host_path()))
+}
+
+fn take_back(opened: &OpenDirectory) -> Result<()> {
+    let mount = open_mount(&opened.place)?;
+    let mut path = opened.place.path.as_str();
+    for _ in 0..opened.made {
+        let (parent, name) = path.rsplit_once('/').unwrap_or((".", path));
+        match remove_path(&mount, parent, name) {
+            Err(errno) if is_gone(errno) => {}
+            other => at(other, "remove the cgroup", &opened.place)?,
+        }
+        path = parent;
+    }
+    Ok(())
+}
+
+fn remove_path(mount: &OwnedFd, parent: &str, name: &str) -> sys::Result<()> {
+    let parent = open_below(mount.as_fd(), &c_string(parent)?)?;
+    remove_dir(parent.as_fd(), &c_string(name)?)
+}

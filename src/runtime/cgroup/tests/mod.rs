@@ -1,0 +1,45 @@
+//! The cgroup module against the real kernel, in the layout this machine has and in views of it.
+
+mod create;
+mod life;
+mod sandbox;
+
+use std::process::Command;
+
+/// Set in the runs of this module's tests that take place in a view.
+const IN_VIEW: &str = "SAYA_TEST_CGROUP_VIEW";
+
+/// Runs the tests of this module again where `change` (a shell command in a private mount
+/// namespace) has made another layout of cgroups.
+fn run_in_view(change: &str) {
+    if std::env::var_os(IN_VIEW).is_some() {
+        eprintln!("skipped: this is the view");
+        return;
+    }
+    let script = format!("{change} && exec \"$0\" cgroup::tests:: --test-threads=2");
+    let output = Command::new("unshare")
+        .args(["--mount", "--propagation", "private", "sh", "-c", &script])
+        .arg(std::env::current_exe().unwrap())
+        .env(IN_VIEW, "1")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}{errors}");
+    let one = "a_tree_of_cgroups_is_killed_and_removed ... ok";
+    assert!(text.contains(one), "no test ran: {text}{errors}");
+}
+
+#[test]
+fn all_of_it_works_with_cgroup_v2_alone() {
+    run_in_view("mount -t cgroup2 none /sys/fs/cgroup");
+}
+
+#[test]
+fn all_of_it_works_with_cgroup_v1_alone() {
+    if crate::cgroup::Layout::read().unwrap().mode() != Some(crate::cgroup::Mode::Hybrid) {
+        eprintln!("skipped: the v1 view is made from the hybrid layout");
+        return;
+    }
+    run_in_view("umount /sys/fs/cgroup/unified");
+}

@@ -1,0 +1,98 @@
+//! A place of its own for each test, which leaves no cgroup and no process behind, also when the
+//! test fails.
+
+use std::os::fd::AsFd;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::cgroup::{Driver, Layout, Placement, files, kill_all, place, remove};
+
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
+pub(super) struct Sandbox {
+    pub(super) layout: Layout,
+    /// `/saya-unit-PID-N`: the parent of all cgroups of the test.
+    pub(super) parent: String,
+    children: Vec<Child>,
+}
+
+impl Sandbox {
+    pub(super) fn new() -> Self {
+        Self::of(Layout::read().unwrap())
+    }
+
+    pub(super) fn of(layout: Layout) -> Self {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self {
+            layout,
+            parent: format!("/saya-unit-{}-{number}", std::process::id()),
+            children: Vec::new(),
+        }
+    }
+
+    pub(super) fn place(&self, name: &str) -> Placement {
+        let path = format!("{}/{name}", self.parent);
+        place(&self.layout, Some(&path), name, Driver::Cgroupfs).unwrap()
+    }
+
+    /// Starts a process that never ends by itself and moves it into the cgroups, or those below
+    /// them.
+    pub(super) fn sleeper(&mut self, placement: &Placement, below: &str) -> libc::pid_t {
+        let child = Command::new("sleep")
+            .arg("1000")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let pid = libc::pid_t::try_from(child.id()).unwrap();
+        self.children.push(child);
+        for directory in &placement.directories {
+            let path = format!("{}/{below}/cgroup.procs", directory.host_path());
+            std::fs::write(path, pid.to_string()).unwrap();
+        }
+        pid
+    }
+
+    /// The signal that ended the sleeper, after waiting for its end.
+    pub(super) fn end_of(&mut self, pid: libc::pid_t) -> Option<i32> {
+        use std::os::unix::process::ExitStatusExt;
+        let child = self
+            .children
+            .iter_mut()
+            .find(|child| child.id() as i32 == pid);
+        child.unwrap().wait().unwrap().signal()
+    }
+
+    pub(super) fn exists(placement: &Placement) -> bool {
+        let is_there = |path: &String| std::path::Path::new(path).exists();
+        placement.paths().values().any(is_there)
+    }
+}
+
+pub(super) fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(10)
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        for child in &mut self.children {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        let all = place(&self.layout, Some(&self.parent), "", Driver::Cgroupfs).unwrap();
+        for directory in &all.directories {
+            for name in ["cgroup.freeze", "freezer.state"] {
+                let thawed = if directory.is_v2() { "0" } else { "THAWED" };
+                if let Ok(Some(fd)) = files::open_recorded(directory) {
+                    let name = std::ffi::CString::new(name).unwrap();
+                    let _ = files::write(fd.as_fd(), &name, thawed);
+                }
+            }
+        }
+        let ended = kill_all(&all, libc::SIGKILL).and(remove(&all, soon()));
+        if !std::thread::panicking() {
+            ended.unwrap();
+        }
+    }
+}
