@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 
+HERE = pathlib.Path(__file__).parent
 WARM_UP_ROUNDS = 3
 
 
@@ -68,8 +69,11 @@ class Runtime:
             subprocess.run([self.path, "--root", self.root, "delete", "--force", state.name])
 
 
-def compile_static(source, target):
-    subprocess.run(["musl-gcc", "-O2", "-Wall", "-static", "-s", "-o", target, source], check=True)
+def compile_static(target, *sources):
+    # musl brings no kernel headers; after its own, those of the machine.
+    kernel_headers = ["-idirafter", "/usr/include", "-idirafter", f"/usr/include/{os.uname().machine}-linux-gnu"]
+    command = ["musl-gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-static", "-s", *kernel_headers]
+    subprocess.run([*command, "-o", target, *sources], check=True)
 
 
 def make_bundle(subject, scratch):
@@ -77,8 +81,7 @@ def make_bundle(subject, scratch):
     bundle = scratch / "bundle"
     for name in ("dev", "etc", "proc", "sys"):
         (bundle / "rootfs" / name).mkdir(parents=True)
-    here = pathlib.Path(__file__).parent
-    compile_static(here / "nothing.c", bundle / "rootfs" / "nothing")
+    compile_static(bundle / "rootfs" / "nothing", HERE / "nothing.c")
     subprocess.run([subject.path, "spec", "--bundle", bundle], check=True)
     config = bundle / "config.json"
     spec = json.loads(config.read_text())
@@ -138,7 +141,10 @@ def compare(options, scratch):
     runtimes = [Runtime(path, scratch) for path in options.runtimes]
     bundle, namespaces = make_bundle(runtimes[0], scratch)
     stopwatch = scratch / "stopwatch"
-    compile_static(pathlib.Path(__file__).parent / "stopwatch.c", stopwatch)
+    compile_static(stopwatch, HERE / "stopwatch.c")
+    if os.uname().machine == "x86_64":
+        compile_static(scratch / "limit", *(HERE.parent / "limit").glob("*.c"))
+        runtimes.append(Runtime(scratch / "limit", scratch))
     print(f"kernel {os.uname().release}, {os.cpu_count()} CPUs, {options.view}")
     for runtime in runtimes:
         print(runtime.version())

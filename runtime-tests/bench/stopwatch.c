@@ -5,7 +5,8 @@
  * stdin and stdout on /dev/null. It exists because the kernel counts the memory of the process that
  * calls execve towards the new program's peak (getrusage(2), ru_maxrss): measured from Python, every
  * small runtime would appear as large as Python. This one is static and tiny, and posix_spawn(3)
- * neither copies page tables nor runs handlers.
+ * neither copies page tables nor runs handlers. The kernel counts pages in batches for each CPU, so
+ * that a peak may be a few hundred KiB too low.
  */
 #define _GNU_SOURCE
 #include <errno.h>
