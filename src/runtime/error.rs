@@ -61,6 +61,10 @@ impl Pointer {
 
 impl fmt::Display for Pointer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.contains(char::is_control) {
+            // A key of the document must not end the line of a log.
+            return write!(formatter, "{}", self.0.escape_debug());
+        }
         formatter.write_str(if self.0.is_empty() { "/" } else { &self.0 })
     }
 }

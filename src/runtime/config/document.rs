@@ -60,8 +60,8 @@ fn read(document: &Cursor, bundle: &str) -> Option<Config> {
         resources: resources::read(&linux),
         rootfs_propagation: linux::rootfs_propagation(&linux, &namespaces),
         sysctl: linux::sysctl(&linux, document, &namespaces),
-        masked_paths: linux::hidden_paths(&linux, "maskedPaths", &namespaces),
-        readonly_paths: linux::hidden_paths(&linux, "readonlyPaths", &namespaces),
+        masked_paths: linux::covered_paths(&linux, "maskedPaths", &namespaces),
+        readonly_paths: linux::covered_paths(&linux, "readonlyPaths", &namespaces),
         personality: linux::personality(&linux),
         memory_policy: linux::memory_policy(&linux),
         intel_rdt: linux::intel_rdt(&linux),
@@ -125,7 +125,7 @@ fn check_mount_namespace(document: &Cursor, root: Option<&Root>, namespaces: &Na
         return;
     }
     let mounts = document.member("mounts");
-    if let Some(mounts) = mounts.filter(|mounts| !mounts.is_empty_list()) {
+    if let Some(mounts) = mounts.filter(Cursor::has_elements) {
         mounts.refuse_with_hint("mounts need a mount namespace", MOUNT_NAMESPACE_HINT);
     }
     if root.is_some_and(|root| root.readonly) {
@@ -143,7 +143,7 @@ fn uts_name(document: &Cursor, key: &str, namespaces: &Namespaces) -> Option<Fie
     }
     if !namespaces.has(NamespaceKind::Uts) {
         member.refuse_with_hint(
-            "needs a `uts` namespace: it would change the host's",
+            "needs a namespace of its own (`uts`): it would change the host",
             "add {\"type\": \"uts\"} to /linux/namespaces",
         );
     }

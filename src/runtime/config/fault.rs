@@ -31,21 +31,26 @@ impl Fault {
     /// A field whose value is wrong.
     #[must_use]
     pub fn invalid(at: Pointer, why: impl Into<String>) -> Self {
-        Self {
-            kind: Kind::Config,
-            at,
-            why: why.into(),
-            hint: None,
-        }
+        Self::new(Kind::Config, at, why.into())
     }
 
     /// A field that asks for what this runtime, version or host cannot do.
     #[must_use]
     pub fn unsupported(at: Pointer, why: impl Into<String>) -> Self {
+        Self::new(Kind::Unsupported, at, why.into())
+    }
+
+    /// The text may quote the document, which must not end the line of a log.
+    fn new(kind: Kind, at: Pointer, why: String) -> Self {
+        let why = if why.contains(char::is_control) {
+            why.escape_debug().to_string()
+        } else {
+            why
+        };
         Self {
-            kind: Kind::Unsupported,
+            kind,
             at,
-            why: why.into(),
+            why,
             hint: None,
         }
     }

@@ -204,6 +204,11 @@ impl<'d> Cursor<'d, '_> {
         self.typed("an object", self.value.as_object()).is_some()
     }
 
+    /// Whether it is an array with elements.
+    pub(super) fn has_elements(&self) -> bool {
+        self.value.as_array().is_some_and(|array| !array.is_empty())
+    }
+
     /// Whether it is an array without elements.
     pub(super) fn is_empty_list(&self) -> bool {
         self.value.as_array().is_some_and(Vec::is_empty)

@@ -11,7 +11,7 @@ use crate::config::reader::Cursor;
 const PERSONALITIES: [(&str, u64); 2] = [("LINUX", 0), ("LINUX32", 8)];
 
 /// The list `maskedPaths` or `readonlyPaths`.
-pub(in crate::config) fn hidden_paths(
+pub(in crate::config) fn covered_paths(
     linux: &Cursor,
     key: &str,
     namespaces: &Namespaces,

@@ -98,7 +98,7 @@ fn check_namespace(path: &str, entry: &Cursor, namespaces: &Namespaces) {
         None => entry.refuse("no namespace confines this sysctl: it would change the host"),
         Some(kind) if !namespaces.has(kind) => entry.refuse_with_hint(
             format!(
-                "needs a `{}` namespace: it would change the host",
+                "needs a namespace of its own (`{}`): it would change the host",
                 kind.name()
             ),
             format!("add {{\"type\": \"{}\"}} to /linux/namespaces", kind.name()),

@@ -3,7 +3,6 @@
 mod destination;
 mod options;
 
-use super::path;
 use super::reader::Cursor;
 use crate::config::Fault;
 use crate::error::Pointer;
@@ -80,6 +79,15 @@ pub struct Propagation {
     pub recursive: bool,
 }
 
+/// Not cleaned: `..` after a symbolic link is for the kernel to resolve.
+fn from_bundle(bundle: &str, source: &str) -> String {
+    if source.starts_with('/') {
+        source.to_owned()
+    } else {
+        format!("{bundle}/{source}")
+    }
+}
+
 /// Reads `mounts` of the document.
 pub(super) fn read(document: &Cursor, bundle: &str) -> Vec<Mount> {
     document.list("mounts", |entry| {
@@ -117,6 +125,9 @@ fn refuse_id_maps(entry: &Cursor) {
 
 fn kind(entry: &Cursor, options: &Options, bundle: &str) -> Option<MountKind> {
     let fstype = entry.text_at("type").unwrap_or_default();
+    if options.remount || options.bind.is_some() || fstype != "tmpfs" {
+        options.refuse_copy_up(entry);
+    }
     if options.remount {
         return Some(remount(entry, options));
     }
@@ -124,7 +135,6 @@ fn kind(entry: &Cursor, options: &Options, bundle: &str) -> Option<MountKind> {
         options.refuse_file_system_options(entry, "a bind mount");
         return bind_kind(entry, bind, bundle);
     }
-    options.refuse_copy_up_except_on_tmpfs(entry, fstype);
     match fstype {
         "" => {
             let fault = Fault::invalid(entry.at().key("type"), "required, but missing");
@@ -141,7 +151,7 @@ fn kind(entry: &Cursor, options: &Options, bundle: &str) -> Option<MountKind> {
             None
         }
         "cgroup" => {
-            options.refuse_data(entry, "the container's cgroup tree");
+            options.refuse_file_system_options(entry, "the container's cgroup tree");
             Some(MountKind::Cgroup)
         }
         fstype => Some(MountKind::Filesystem {
@@ -164,7 +174,6 @@ fn remount(entry: &Cursor, options: &Options) -> MountKind {
             data: Vec::new(),
         };
     }
-    options.refuse_copy_up_except_on_tmpfs(entry, "");
     MountKind::Remount {
         bind,
         flags: options.superblock.clone(),
@@ -174,7 +183,7 @@ fn remount(entry: &Cursor, options: &Options) -> MountKind {
 
 fn bind_kind(entry: &Cursor, bind: BindOption, bundle: &str) -> Option<MountKind> {
     bind_source(entry).map(|source| MountKind::Bind {
-        source: path::absolute(bundle, source),
+        source: from_bundle(bundle, source),
         recursive: bind == BindOption::Tree,
     })
 }

@@ -1,3 +1,4 @@
 //! Whole documents: good ones field by field, bad ones fault by fault.
 
+mod invalid;
 mod valid;

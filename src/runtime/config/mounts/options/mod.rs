@@ -174,11 +174,10 @@ impl Options {
                 format!("`{flag}` is an option of the file system, which {what} cannot change"),
             ));
         }
-        self.refuse_copy_up_except_on_tmpfs(entry, "");
     }
 
     /// No option of this name is known, and no file system is there to take it.
-    pub(super) fn refuse_data(&self, entry: &Cursor, what: &str) {
+    fn refuse_data(&self, entry: &Cursor, what: &str) {
         for (key, _, at) in &self.data {
             let fault = Fault::invalid(at.clone(), format!("unknown option `{key}`"));
             let near = suggestion::nearest(key, table::names());
@@ -189,10 +188,9 @@ impl Options {
         }
     }
 
-    pub(super) fn refuse_copy_up_except_on_tmpfs(&self, entry: &Cursor, fstype: &str) {
-        if let Some(at) = &self.copy_up
-            && fstype != "tmpfs"
-        {
+    /// Only a new tmpfs is empty and writable, to be filled.
+    pub(super) fn refuse_copy_up(&self, entry: &Cursor) {
+        if let Some(at) = &self.copy_up {
             entry.report(Fault::invalid(
                 at.clone(),
                 "`tmpcopyup` is only for a new tmpfs",
