@@ -92,8 +92,9 @@ pub fn send(socket: BorrowedFd<'_>, bytes: &[u8], fd: Option<BorrowedFd<'_>>) ->
     };
     let mut header = empty_header(&mut part);
     if let Some(fd) = fd {
+        #[allow(clippy::needless_update, reason = "musl's cmsghdr has padding as well")]
         let rights = libc::cmsghdr {
-            cmsg_len: size_of::<libc::cmsghdr>() + size_of::<RawFd>(),
+            cmsg_len: (size_of::<libc::cmsghdr>() + size_of::<RawFd>()) as _,
             cmsg_level: libc::SOL_SOCKET,
             cmsg_type: libc::SCM_RIGHTS,
             ..empty_cmsghdr()
@@ -149,7 +150,7 @@ pub fn receive(socket: BorrowedFd<'_>, bytes: &mut [u8]) -> Result<(usize, Optio
     };
     Ok((
         length as usize,
-        received_fd(&control, header.msg_controllen as usize),
+        received_fd(&control, header.msg_controllen as _),
     ))
 }
 
