@@ -4,7 +4,7 @@
 //! keeps them open cannot block the test, and what it writes later can still be
 //! read. Every finished command is remembered for the report of a failure.
 
-use crate::sys::{self, ChildSetup, WaitStatus};
+use crate::sys::{self, ChildSetup, Session, WaitStatus};
 use crate::{process, reaper};
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
@@ -17,7 +17,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 /// How long a command, or any event of a test, may take.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -194,6 +194,21 @@ impl Runner {
         self
     }
 
+    /// Gives a file as stdin.
+    #[must_use]
+    pub fn stdin_file(mut self, file: File) -> Self {
+        self.stdin = Some(file.into());
+        self
+    }
+
+    /// Leads a session of its own, so that it has no controlling terminal
+    /// even where the tests were started from one.
+    #[must_use]
+    pub fn without_controlling_terminal(mut self) -> Self {
+        self.setup.session = Session::New;
+        self
+    }
+
     /// The terminal `slave` becomes stdin, stdout, stderr and the controlling
     /// terminal of the command, which leads a session of its own.
     #[must_use]
@@ -201,7 +216,7 @@ impl Runner {
         let duplicate = || File::from(slave.try_clone_to_owned().expect("dup the terminal"));
         self.stdin = Some(duplicate().into());
         self.files = Some((duplicate(), duplicate()));
-        self.setup.terminal_session = true;
+        self.setup.session = Session::OnTerminal;
         self
     }
 
@@ -267,7 +282,7 @@ impl Runner {
         self.command
             .stdin(self.stdin.take().unwrap_or_else(Stdio::null));
         self.command.stdout(share(&stdout)).stderr(share(&stderr));
-        if !self.setup.terminal_session {
+        if self.setup.session == Session::Inherited {
             self.command.process_group(0);
         }
         sys::prepare_child(&mut self.command, self.setup);

@@ -244,13 +244,25 @@ pub fn receive_fd(socket: BorrowedFd<'_>) -> io::Result<(Vec<u8>, Option<OwnedFd
     ))
 }
 
+/// The session of a child, setsid(2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Session {
+    /// That of the test process.
+    #[default]
+    Inherited,
+    /// A new one without a controlling terminal.
+    New,
+    /// A new one whose controlling terminal is the child's stdin.
+    OnTerminal,
+}
+
 /// What a child does between fork and exec, beyond its stdio.
 #[derive(Debug, Clone, Default)]
 pub struct ChildSetup {
     /// (fd of ours, its number in the child); without close-on-exec there.
     pub fds: Vec<(RawFd, RawFd)>,
-    /// Leads a session with its stdin as the controlling terminal.
-    pub terminal_session: bool,
+    /// The session it belongs to.
+    pub session: Session,
     /// Signals to ignore in the child.
     pub ignore: Vec<i32>,
     /// Signals to block in the child.
@@ -268,9 +280,11 @@ pub fn prepare_child(command: &mut Command, setup: ChildSetup) {
 }
 
 fn apply_in_child(setup: &ChildSetup) -> io::Result<()> {
-    if setup.terminal_session {
+    if setup.session != Session::Inherited {
         // SAFETY: no arguments; we are no group leader after fork.
         check(unsafe { libc::setsid() })?;
+    }
+    if setup.session == Session::OnTerminal {
         // SAFETY: TIOCSCTTY takes an integer.
         check(unsafe { libc::ioctl(0, libc::TIOCSCTTY, 0) })?;
     }

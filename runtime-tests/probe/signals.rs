@@ -3,8 +3,12 @@
 use crate::{files, sys};
 use std::process::ExitCode;
 
-/// Announces itself on `fifo`, waits for one signal (SIGWINCH and SIGCHLD are
-/// only reported), prints its number and exits with it.
+/// Signals that say nothing about an end: they are only reported. A runtime in
+/// Go also forwards the SIGURG its own scheduler uses.
+const REPORTED: [i32; 3] = [libc::SIGWINCH, libc::SIGCHLD, libc::SIGURG];
+
+/// Announces itself on `fifo`, waits for one signal that is not [`REPORTED`]
+/// only, prints its number and exits with it.
 pub(crate) fn wait_and_exit(fifo: Option<&str>) -> Result<ExitCode, String> {
     let set = sys::block_all();
     if let Some(fifo) = fifo {
@@ -13,7 +17,7 @@ pub(crate) fn wait_and_exit(fifo: Option<&str>) -> Result<ExitCode, String> {
     loop {
         let signal = sys::next_signal(&set);
         println!("signal {signal}");
-        if signal != libc::SIGWINCH && signal != libc::SIGCHLD {
+        if !REPORTED.contains(&signal) {
             return Ok(ExitCode::from(u8::try_from(signal).unwrap_or(0)));
         }
     }
