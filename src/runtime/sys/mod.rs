@@ -14,6 +14,7 @@ pub mod identity;
 pub mod mount;
 pub mod namespace;
 pub mod process;
+pub mod tty;
 pub mod wait;
 
 use nix::errno::Errno;

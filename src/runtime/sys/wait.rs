@@ -86,15 +86,26 @@ pub fn kill_group(leader: libc::pid_t) -> Result<()> {
     if leader <= 1 {
         return Err(Errno::EINVAL);
     }
-    match kill(-leader) {
-        Err(Errno::ESRCH) => kill(leader),
+    match kill(-leader, libc::SIGKILL) {
+        Err(Errno::ESRCH) => kill(leader, libc::SIGKILL),
         other => other,
     }
 }
 
-fn kill(target: libc::pid_t) -> Result<()> {
+/// kill(2) of one unreaped child, with any signal number (nix knows no real-time signals).
+///
+/// # Errors
+/// As kill(2).
+pub fn signal(child: libc::pid_t, signal: libc::c_int) -> Result<()> {
+    if child <= 1 {
+        return Err(Errno::EINVAL);
+    }
+    kill(child, signal)
+}
+
+fn kill(target: libc::pid_t, signal: libc::c_int) -> Result<()> {
     // SAFETY: no pointers; an unreaped child keeps its number from being reused.
-    check(unsafe { libc::c_long::from(libc::kill(target, libc::SIGKILL)) }).map(drop)
+    check(unsafe { libc::c_long::from(libc::kill(target, signal)) }).map(drop)
 }
 
 #[cfg(test)]
