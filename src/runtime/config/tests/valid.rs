@@ -22,6 +22,33 @@ pub(super) fn corpus() -> Vec<(String, Value)> {
     documents
 }
 
+/// The least document with a process and a mount namespace, changed as by JSON merge patch
+/// (RFC 7396), except that null stays.
+pub(super) fn minimal(patch: &Value) -> Value {
+    let mut document = serde_json::json!({
+        "ociVersion": "1.3.0",
+        "root": {"path": "rootfs"},
+        "process": {"args": ["true"], "cwd": "/"},
+        "linux": {"namespaces": [{"type": "mount"}]},
+    });
+    merge(&mut document, patch);
+    document
+}
+
+fn merge(into: &mut Value, patch: &Value) {
+    let Some(members) = patch.as_object() else {
+        *into = patch.clone();
+        return;
+    };
+    if !into.is_object() {
+        *into = Value::Object(serde_json::Map::new());
+    }
+    for (key, value) in members {
+        merge(&mut into[key], value);
+    }
+}
+
+/// The configuration of a document without faults.
 pub(super) fn accept(document: &Value) -> Config {
     Config::from_spec(document, "/bundle").unwrap_or_else(|faults| panic!("{faults:#?}"))
 }
