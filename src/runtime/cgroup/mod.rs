@@ -7,6 +7,7 @@
 //! resource limits other than the device rules, and the systemd driver.
 
 mod create;
+pub mod devices;
 mod files;
 mod holders;
 pub mod layout;

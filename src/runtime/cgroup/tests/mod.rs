@@ -1,6 +1,7 @@
 //! The cgroup module against the real kernel, in the layout this machine has and in views of it.
 
 mod create;
+mod devices;
 mod life;
 mod sandbox;
 
