@@ -3,5 +3,6 @@
 mod invalid;
 mod linux;
 mod mounts;
+mod oracle;
 mod process;
 mod valid;

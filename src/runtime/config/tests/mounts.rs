@@ -113,8 +113,10 @@ fn propagation_changes_keep_their_order() {
     assert_eq!(with_options("tmpfs", &names).propagation, wanted);
 }
 
+type Parameters<'m> = (Vec<(&'m str, &'m str)>, Vec<(String, &'m str)>);
+
 /// Keys of the flags and data of a file system or remount, with the options they come from.
-fn parameters(mount: &Mount) -> (Vec<(&str, &str)>, Vec<(String, &str)>) {
+fn parameters(mount: &Mount) -> Parameters<'_> {
     let (MountKind::Filesystem { flags, data, .. } | MountKind::Remount { flags, data, .. }) =
         &mount.kind
     else {

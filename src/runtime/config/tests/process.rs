@@ -131,7 +131,7 @@ fn rlimits_have_the_kernels_numbers() {
     let rlimits = process(&json!({"rlimits": entries})).rlimits;
     for (index, (name, number)) in table.into_iter().enumerate() {
         let limit = &rlimits[index];
-        assert_eq!((limit.name, limit.resource), (name, number as u32));
+        assert_eq!((limit.name, limit.resource), (name, number));
         assert_eq!((limit.soft, limit.hard), (1, u64::MAX));
         assert_eq!(limit.at.as_str(), format!("/process/rlimits/{index}"));
     }

@@ -1,0 +1,155 @@
+//! A second reader of the specification, oci-spec, must accept what we accept and see the
+//! same in it. (Not the other way round: it lets values pass that no kernel takes.)
+
+use std::path::Path;
+
+use oci_spec::runtime::{LinuxNamespaceType, Spec};
+use serde_json::Value;
+
+use super::valid::{accept, corpus};
+use crate::config::{Config, NamespaceSource, Process};
+
+fn read(name: &str, document: &Value) -> Spec {
+    serde_json::from_value(document.clone()).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+#[test]
+fn the_oracle_accepts_our_corpus_and_sees_the_same() {
+    for (name, document) in corpus() {
+        let (config, spec) = (accept(&document), read(&name, &document));
+        assert_eq!(&config.version, spec.version(), "{name}");
+        let root = spec.root().as_ref().unwrap();
+        assert_eq!(
+            Path::new(&config.root.path),
+            Path::new("/bundle").join(root.path()),
+            "{name}"
+        );
+        assert_eq!(
+            config.root.readonly,
+            root.readonly().unwrap_or(false),
+            "{name}"
+        );
+        let hostname = config.hostname.as_ref().map(|hostname| &hostname.value);
+        assert_eq!(hostname, spec.hostname().as_ref(), "{name}");
+        same_process(&name, config.process.as_ref().unwrap(), &spec);
+        same_mounts(&name, &config, &spec);
+        same_linux(&name, &config, &spec);
+    }
+}
+
+fn same_process(name: &str, process: &Process, spec: &Spec) {
+    let other = spec.process().as_ref().unwrap();
+    assert_eq!(Some(&process.args.value), other.args().as_ref(), "{name}");
+    assert_eq!(&process.env, other.env().as_ref().unwrap(), "{name}");
+    assert_eq!(Path::new(&process.cwd.value), other.cwd(), "{name}");
+    assert_eq!(
+        process.terminal,
+        other.terminal().unwrap_or(false),
+        "{name}"
+    );
+    assert_eq!(
+        process.no_new_privileges,
+        other.no_new_privileges().unwrap_or(false),
+        "{name}"
+    );
+    let user = other.user();
+    assert_eq!(
+        (process.user.uid, process.user.gid),
+        (user.uid(), user.gid()),
+        "{name}"
+    );
+    let groups = user.additional_gids().clone().unwrap_or_default();
+    assert_eq!(process.user.additional_gids, groups, "{name}");
+    assert_eq!(process.user.umask, user.umask(), "{name}");
+    let score = process.oom_score_adj.as_ref().map(|score| score.value);
+    assert_eq!(score, other.oom_score_adj(), "{name}");
+    let sets = other.capabilities().as_ref().unwrap();
+    let bounding = sets.bounding().as_ref().map_or(0, |set| set.len());
+    assert_eq!(
+        process.capabilities.bounding.count_ones() as usize,
+        bounding,
+        "{name}"
+    );
+    let limits = other.rlimits().clone().unwrap_or_default();
+    let limits: Vec<_> = limits
+        .iter()
+        .map(|limit| (limit.typ().to_string(), limit.soft(), limit.hard()))
+        .collect();
+    let ours = process.rlimits.iter();
+    let ours: Vec<_> = ours
+        .map(|limit| (limit.name.to_owned(), limit.soft, limit.hard))
+        .collect();
+    assert_eq!(ours, limits, "{name}");
+}
+
+fn same_mounts(name: &str, config: &Config, spec: &Spec) {
+    let others = spec.mounts().as_ref().unwrap();
+    let others: Vec<_> = others
+        .iter()
+        .map(|mount| mount.destination().as_path())
+        .collect();
+    let ours = config
+        .mounts
+        .iter()
+        .map(|mount| Path::new(&mount.destination));
+    assert_eq!(ours.collect::<Vec<_>>(), others, "{name}");
+}
+
+fn same_linux(name: &str, config: &Config, spec: &Spec) {
+    let linux = spec.linux().as_ref().unwrap();
+    let mut others: Vec<_> = linux
+        .namespaces()
+        .iter()
+        .flatten()
+        .map(|other| (name_of(other.typ()), other.path().clone()))
+        .collect();
+    let mut ours: Vec<_> = config
+        .namespaces
+        .iter()
+        .map(|(kind, source, _)| match source {
+            NamespaceSource::New => (kind.name(), None),
+            NamespaceSource::Path(path) => (kind.name(), Some(path.into())),
+        })
+        .collect();
+    ours.sort();
+    others.sort();
+    assert_eq!(ours, others, "{name}");
+    for (ours, others) in [
+        (&config.masked_paths, linux.masked_paths()),
+        (&config.readonly_paths, linux.readonly_paths()),
+    ] {
+        let ours: Vec<_> = ours.iter().map(|path| path.value.clone()).collect();
+        assert_eq!(ours, others.clone().unwrap_or_default(), "{name}");
+    }
+    let rules = linux
+        .resources()
+        .as_ref()
+        .and_then(|other| other.devices().as_ref());
+    assert_eq!(
+        config.resources.devices.len(),
+        rules.map_or(0, Vec::len),
+        "{name}"
+    );
+    let path = config
+        .cgroups_path
+        .as_ref()
+        .map(|path| Path::new(&path.value));
+    assert_eq!(path, linux.cgroups_path().as_deref(), "{name}");
+    let devices = linux.devices().as_ref().map_or(0, Vec::len);
+    assert_eq!(config.devices.len(), devices, "{name}");
+    let sysctl = linux.sysctl().as_ref().map_or(0, |sysctl| sysctl.len());
+    assert_eq!(config.sysctl.len(), sysctl, "{name}");
+}
+
+fn name_of(kind: LinuxNamespaceType) -> &'static str {
+    match kind {
+        LinuxNamespaceType::Mount => "mount",
+        LinuxNamespaceType::Cgroup => "cgroup",
+        LinuxNamespaceType::Uts => "uts",
+        LinuxNamespaceType::Ipc => "ipc",
+        LinuxNamespaceType::User => "user",
+        LinuxNamespaceType::Pid => "pid",
+        LinuxNamespaceType::Network => "network",
+        LinuxNamespaceType::Time => "time",
+    }
+}
