@@ -8,15 +8,20 @@
 pub mod bpf;
 pub mod cgroup;
 pub mod channel;
+pub mod clock;
 pub mod clone;
+pub mod directory;
 pub mod exec;
 pub mod file;
 pub mod identity;
+pub mod known_process;
 pub mod mount;
 pub mod namespace;
+pub mod pidfd;
 pub mod process;
 pub mod tty;
 pub mod wait;
+pub mod procstat;
 
 use nix::errno::Errno;
 
