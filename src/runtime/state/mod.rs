@@ -29,7 +29,7 @@ use nix::errno::Errno;
 use crate::error::{Context, Doing, Error, Kind, Result};
 use crate::sys::directory;
 
-pub use entry::Entry;
+pub use entry::{Entry, LOCK_WAIT};
 pub use observe::Observation;
 pub use record::{Exit, FORMAT, Namespace, OciState, Outcome, Record, Status};
 

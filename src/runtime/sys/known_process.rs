@@ -76,10 +76,10 @@ impl KnownProcess {
             Err(Errno::ESRCH | Errno::EINVAL | Errno::ENOENT) => return Ok(Proof::Gone),
             Err(errno) => return Err(errno),
         };
-        if let (Some(then), Some(now)) = (self.pidfs_inode, pidfd::inode(pidfd.as_fd())?) {
-            if then != now {
-                return Ok(Proof::Gone);
-            }
+        if let (Some(then), Some(now)) = (self.pidfs_inode, pidfd::inode(pidfd.as_fd())?)
+            && then != now
+        {
+            return Ok(Proof::Gone);
         }
         match procstat::read(self.pid) {
             Ok(stat) if stat.start_time == self.start_time => {}

@@ -19,9 +19,9 @@ pub mod mount;
 pub mod namespace;
 pub mod pidfd;
 pub mod process;
+pub mod procstat;
 pub mod tty;
 pub mod wait;
-pub mod procstat;
 
 use nix::errno::Errno;
 

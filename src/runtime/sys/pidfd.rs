@@ -228,6 +228,7 @@ pub fn end_of_any(pidfd: BorrowedFd<'_>) -> Result<Option<End>> {
 }
 
 #[cfg(test)]
+#[allow(clippy::zombie_processes)] // reap() is what is tested
 mod tests {
     use super::*;
     use std::io::Read;
