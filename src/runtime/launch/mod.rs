@@ -1,1 +1,3 @@
 //! The parent's half of a start.
+
+pub mod net_devices;

@@ -8,18 +8,15 @@
 pub mod bpf;
 pub mod cgroup;
 pub mod channel;
-pub mod clock;
 pub mod clone;
-pub mod directory;
 pub mod exec;
 pub mod file;
 pub mod identity;
-pub mod known_process;
 pub mod mount;
 pub mod namespace;
-pub mod pidfd;
+pub mod netlink;
 pub mod process;
-pub mod procstat;
+pub mod rtnetlink;
 pub mod tty;
 pub mod wait;
 
