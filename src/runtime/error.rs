@@ -33,23 +33,40 @@ impl Pointer {
     /// The member `key` below this pointer; `~` and `/` in the key are escaped.
     #[must_use]
     pub fn key(&self, key: &str) -> Self {
-        let mut text = String::with_capacity(self.0.len() + key.len() + 1);
-        text.push_str(&self.0);
-        text.push('/');
-        for character in key.chars() {
-            match character {
-                '~' => text.push_str("~0"),
-                '/' => text.push_str("~1"),
-                other => text.push(other),
+        let mut below = Self(String::with_capacity(self.0.len() + key.len() + 1));
+        below.0.push_str(&self.0);
+        below.push_key(key);
+        below
+    }
+
+    /// Moves the pointer to the member `key` below.
+    pub fn push_key(&mut self, key: &str) {
+        self.0.push('/');
+        for part in key.split_inclusive(['~', '/']) {
+            if let Some(before) = part.strip_suffix('~') {
+                self.0.push_str(before);
+                self.0.push_str("~0");
+            } else if let Some(before) = part.strip_suffix('/') {
+                self.0.push_str(before);
+                self.0.push_str("~1");
+            } else {
+                self.0.push_str(part);
             }
         }
-        Self(text)
     }
 
     /// The array element `index` below this pointer.
     #[must_use]
     pub fn index(&self, index: usize) -> Self {
-        Self(format!("{}/{index}", self.0))
+        let mut below = self.clone();
+        below.push_index(index);
+        below
+    }
+
+    /// Moves the pointer to the array element `index` below.
+    pub fn push_index(&mut self, index: usize) {
+        self.0.push('/');
+        self.0.push_str(&index.to_string());
     }
 
     /// The pointer as text; empty for the whole document.

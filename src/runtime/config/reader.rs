@@ -37,10 +37,23 @@ enum Place<'p> {
 
 impl Place<'_> {
     fn pointer(&self) -> Pointer {
+        // Room for nearly every place of a configuration: one allocation for each pointer.
+        let mut pointer = Pointer::new(String::with_capacity(32));
+        self.write(&mut pointer);
+        pointer
+    }
+
+    fn write(&self, pointer: &mut Pointer) {
         match self {
-            Self::Root => Pointer::root(),
-            Self::Key(above, key) => above.pointer().key(key),
-            Self::Index(above, index) => above.pointer().index(*index),
+            Self::Root => {}
+            Self::Key(above, key) => {
+                above.write(pointer);
+                pointer.push_key(key);
+            }
+            Self::Index(above, index) => {
+                above.write(pointer);
+                pointer.push_index(*index);
+            }
         }
     }
 }

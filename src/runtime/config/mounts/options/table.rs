@@ -55,69 +55,70 @@ pub(super) enum Effect {
     IdMap,
 }
 
+/// Sorted by name.
 const OPTIONS: [(&str, Effect); 62] = [
-    ("defaults", Effect::Nothing),
-    ("ro", Effect::ReadOnly),
-    ("rw", Effect::ReadWrite),
-    ("nosuid", Effect::Set(NOSUID)),
-    ("suid", Effect::Clear(NOSUID)),
-    ("nodev", Effect::Set(NODEV)),
-    ("dev", Effect::Clear(NODEV)),
-    ("noexec", Effect::Set(NOEXEC)),
-    ("exec", Effect::Clear(NOEXEC)),
-    ("nodiratime", Effect::Set(NODIRATIME)),
-    ("diratime", Effect::Clear(NODIRATIME)),
-    ("nosymfollow", Effect::Set(NOSYMFOLLOW)),
-    ("symfollow", Effect::Clear(NOSYMFOLLOW)),
-    ("noatime", Effect::AccessTime(NOATIME)),
+    ("async", Effect::Superblock("async", "sync")),
     ("atime", Effect::NotAccessTime(NOATIME)),
-    ("relatime", Effect::AccessTime(RELATIME)),
+    ("bind", Effect::Bind(BindOption::Mount)),
+    ("defaults", Effect::Nothing),
+    ("dev", Effect::Clear(NODEV)),
+    ("diratime", Effect::Clear(NODIRATIME)),
+    ("dirsync", Effect::Superblock("dirsync", "")),
+    ("exec", Effect::Clear(NOEXEC)),
+    ("idmap", Effect::IdMap),
+    ("iversion", Effect::ChangeCounter),
+    ("lazytime", Effect::Superblock("lazytime", "nolazytime")),
+    ("loud", Effect::Nothing),
+    ("mand", Effect::Superblock("mand", "nomand")),
+    ("noatime", Effect::AccessTime(NOATIME)),
+    ("nodev", Effect::Set(NODEV)),
+    ("nodiratime", Effect::Set(NODIRATIME)),
+    ("noexec", Effect::Set(NOEXEC)),
+    ("noiversion", Effect::NoChangeCounter),
+    ("nolazytime", Effect::Superblock("nolazytime", "lazytime")),
+    ("nomand", Effect::Superblock("nomand", "mand")),
     ("norelatime", Effect::NotAccessTime(RELATIME)),
-    ("strictatime", Effect::AccessTime(STRICTATIME)),
     ("nostrictatime", Effect::NotAccessTime(STRICTATIME)),
+    ("nosuid", Effect::Set(NOSUID)),
+    ("nosymfollow", Effect::Set(NOSYMFOLLOW)),
+    ("private", Effect::Propagate(alone(MS_PRIVATE))),
+    ("ratime", Effect::TreeNotAccessTime(NOATIME)),
+    ("rbind", Effect::Bind(BindOption::Tree)),
+    ("rdev", Effect::TreeClear(NODEV)),
+    ("rdiratime", Effect::TreeClear(NODIRATIME)),
+    ("relatime", Effect::AccessTime(RELATIME)),
+    ("remount", Effect::Remount),
+    ("rexec", Effect::TreeClear(NOEXEC)),
+    ("ridmap", Effect::IdMap),
+    ("rnoatime", Effect::TreeAccessTime(NOATIME)),
+    ("rnodev", Effect::TreeSet(NODEV)),
+    ("rnodiratime", Effect::TreeSet(NODIRATIME)),
+    ("rnoexec", Effect::TreeSet(NOEXEC)),
+    ("rnorelatime", Effect::TreeNotAccessTime(RELATIME)),
+    ("rnostrictatime", Effect::TreeNotAccessTime(STRICTATIME)),
+    ("rnosuid", Effect::TreeSet(NOSUID)),
+    ("rnosymfollow", Effect::TreeSet(NOSYMFOLLOW)),
+    ("ro", Effect::ReadOnly),
+    ("rprivate", Effect::Propagate(tree(MS_PRIVATE))),
+    ("rrelatime", Effect::TreeAccessTime(RELATIME)),
     ("rro", Effect::TreeSet(RDONLY)),
     ("rrw", Effect::TreeClear(RDONLY)),
-    ("rnosuid", Effect::TreeSet(NOSUID)),
-    ("rsuid", Effect::TreeClear(NOSUID)),
-    ("rnodev", Effect::TreeSet(NODEV)),
-    ("rdev", Effect::TreeClear(NODEV)),
-    ("rnoexec", Effect::TreeSet(NOEXEC)),
-    ("rexec", Effect::TreeClear(NOEXEC)),
-    ("rnodiratime", Effect::TreeSet(NODIRATIME)),
-    ("rdiratime", Effect::TreeClear(NODIRATIME)),
-    ("rnosymfollow", Effect::TreeSet(NOSYMFOLLOW)),
-    ("rsymfollow", Effect::TreeClear(NOSYMFOLLOW)),
-    ("rnoatime", Effect::TreeAccessTime(NOATIME)),
-    ("ratime", Effect::TreeNotAccessTime(NOATIME)),
-    ("rrelatime", Effect::TreeAccessTime(RELATIME)),
-    ("rnorelatime", Effect::TreeNotAccessTime(RELATIME)),
-    ("rstrictatime", Effect::TreeAccessTime(STRICTATIME)),
-    ("rnostrictatime", Effect::TreeNotAccessTime(STRICTATIME)),
-    ("sync", Effect::Superblock("sync", "async")),
-    ("async", Effect::Superblock("async", "sync")),
-    ("lazytime", Effect::Superblock("lazytime", "nolazytime")),
-    ("nolazytime", Effect::Superblock("nolazytime", "lazytime")),
-    ("mand", Effect::Superblock("mand", "nomand")),
-    ("nomand", Effect::Superblock("nomand", "mand")),
-    ("dirsync", Effect::Superblock("dirsync", "")),
-    ("private", Effect::Propagate(alone(MS_PRIVATE))),
-    ("rprivate", Effect::Propagate(tree(MS_PRIVATE))),
-    ("slave", Effect::Propagate(alone(MS_SLAVE))),
-    ("rslave", Effect::Propagate(tree(MS_SLAVE))),
-    ("shared", Effect::Propagate(alone(MS_SHARED))),
     ("rshared", Effect::Propagate(tree(MS_SHARED))),
-    ("unbindable", Effect::Propagate(alone(MS_UNBINDABLE))),
+    ("rslave", Effect::Propagate(tree(MS_SLAVE))),
+    ("rstrictatime", Effect::TreeAccessTime(STRICTATIME)),
+    ("rsuid", Effect::TreeClear(NOSUID)),
+    ("rsymfollow", Effect::TreeClear(NOSYMFOLLOW)),
     ("runbindable", Effect::Propagate(tree(MS_UNBINDABLE))),
-    ("bind", Effect::Bind(BindOption::Mount)),
-    ("rbind", Effect::Bind(BindOption::Tree)),
-    ("remount", Effect::Remount),
-    ("tmpcopyup", Effect::CopyUp),
-    ("iversion", Effect::ChangeCounter),
-    ("noiversion", Effect::NoChangeCounter),
+    ("rw", Effect::ReadWrite),
+    ("shared", Effect::Propagate(alone(MS_SHARED))),
     ("silent", Effect::Nothing),
-    ("loud", Effect::Nothing),
-    ("idmap", Effect::IdMap),
-    ("ridmap", Effect::IdMap),
+    ("slave", Effect::Propagate(alone(MS_SLAVE))),
+    ("strictatime", Effect::AccessTime(STRICTATIME)),
+    ("suid", Effect::Clear(NOSUID)),
+    ("symfollow", Effect::Clear(NOSYMFOLLOW)),
+    ("sync", Effect::Superblock("sync", "async")),
+    ("tmpcopyup", Effect::CopyUp),
+    ("unbindable", Effect::Propagate(alone(MS_UNBINDABLE))),
 ];
 
 const fn alone(kind: u64) -> Propagation {
@@ -136,8 +137,8 @@ const fn tree(kind: u64) -> Propagation {
 
 /// What the option of this name does.
 pub(super) fn effect(name: &str) -> Option<Effect> {
-    let row = OPTIONS.iter().find(|(option, _)| *option == name);
-    row.map(|(_, effect)| *effect)
+    let place = OPTIONS.binary_search_by_key(&name, |(option, _)| option);
+    OPTIONS.get(place.ok()?).map(|(_, effect)| *effect)
 }
 
 /// All names.
@@ -148,4 +149,18 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 /// Whether a superblock flag takes something away.
 pub(super) fn is_negative(flag: &str) -> bool {
     matches!(flag, "rw" | "async" | "nolazytime" | "nomand")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sorted_so_that_each_name_is_found() {
+        assert!(OPTIONS.is_sorted_by_key(|(name, _)| *name));
+        for name in names() {
+            assert!(effect(name).is_some(), "{name}");
+        }
+        assert!(effect("size").is_none());
+    }
 }
