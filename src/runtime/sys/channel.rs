@@ -1,5 +1,5 @@
 //! The socket between the parent and init: whole messages, at most one descriptor with each.
-//! Every function but [`pair`] and [`listen`] is async-signal-safe.
+//! Every function but [`pair`], [`listen`], [`dial`] and [`probe`] is async-signal-safe.
 
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -47,6 +47,17 @@ pub fn dial(path: &std::path::Path) -> Result<OwnedFd> {
     let connection = unix_socket()?;
     connect(connection.as_raw_fd(), &UnixAddr::new(path)?)?;
     Ok(connection)
+}
+
+/// Whether somebody listens at `path` (at most 107 bytes), without waiting for room in the queue.
+///
+/// # Errors
+/// `EAGAIN` if somebody listens and the queue is full, `ECONNREFUSED` when nobody listens any
+/// more; else as connect(2).
+pub fn probe(path: &std::path::Path) -> Result<()> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let connection = socket(AddressFamily::Unix, SockType::SeqPacket, flags, None)?;
+    connect(connection.as_raw_fd(), &UnixAddr::new(path)?)
 }
 
 fn unix_socket() -> Result<OwnedFd> {
