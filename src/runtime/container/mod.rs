@@ -1,1 +1,3 @@
 //! Verbs on a container.
+
+pub mod delete;

@@ -3,6 +3,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 
 use super::{Entry, Exit, Outcome, Record, Status};
+use crate::cgroup;
 use crate::error::{Doing, Error, Result};
 use crate::journal::Intent;
 use crate::sys::known_process::Proof;
@@ -36,7 +37,7 @@ impl Observation {
 
     /// The container's cgroups, by the record or else by the intent.
     #[must_use]
-    pub fn cgroup(&self) -> Option<&crate::cgroup::Placement> {
+    pub fn cgroup(&self) -> Option<&cgroup::Placement> {
         match (&self.record, &self.intent) {
             (Some(record), _) => Some(&record.cgroup),
             (None, Some(intent)) => Some(&intent.cgroup),
@@ -56,6 +57,7 @@ impl Entry {
             sound(error);
             None
         });
+        let is_damaged = damage.is_some();
         let intent = match &record {
             Some(_) => None,
             None => self.intent().unwrap_or_else(|error| {
@@ -68,6 +70,7 @@ impl Entry {
                 damage.get_or_insert(error);
                 Status::Running
             }),
+            (None, Some(intent)) if is_damaged => status_by_cgroup(intent),
             (None, intent) => self.status_half_made(intent.as_ref()),
         };
         let exit = match status {
@@ -102,6 +105,9 @@ impl Entry {
         let Some(pidfd) = self.init_pidfd(record)? else {
             return Ok(Status::Stopped);
         };
+        if cgroup::is_frozen(&record.cgroup)? {
+            return Ok(Status::Paused);
+        }
         if self.awaits_start().doing("ask whether init was started")? {
             return Ok(Status::Created);
         }
@@ -152,5 +158,13 @@ impl Entry {
             started: self.started(record),
             finished: None,
         })
+    }
+}
+
+/// Damaged, but the intent says which cgroups are its.
+fn status_by_cgroup(intent: &Intent) -> Status {
+    match cgroup::pids(&intent.cgroup) {
+        Ok(pids) if pids.is_empty() => Status::Stopped,
+        _ => Status::Running,
     }
 }

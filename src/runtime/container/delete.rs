@@ -1,0 +1,206 @@
+//! `delete`: nothing of the container is left.
+//!
+//! Works from the record, else from the intent, else removes the bare names. Kills only what is
+//! proved to be the container's; after a reboot there is nothing to kill. Every wait is bounded,
+//! and what was interrupted is finished by the next `delete`.
+
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::cgroup::{self, Placement};
+use crate::config::{Config, HookKind, Hooks};
+use crate::error::{Context, Doing, Error, Kind, Result};
+use crate::hooks;
+use crate::journal::Intent;
+use crate::state::{Entry, LOCK_WAIT, Observation, Record, Status, Store};
+use crate::sys::pidfd::{self, Life};
+use crate::sys::{clock, procstat};
+
+/// How long the kernel may take to end killed processes.
+const END_WAIT: Duration = Duration::from_secs(10);
+
+/// Whether a container that still runs is ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Force {
+    /// No: only a stopped or a created one is deleted.
+    Refuse,
+    /// Yes, and a missing one is success.
+    Kill,
+}
+
+/// Deletes a container. Returns warnings, such as of failed poststop hooks.
+///
+/// # Errors
+/// Kind not-found (not with [`Force::Kill`]), status if it runs, timeout if its processes do not
+/// end; else system.
+pub fn delete(root: &Path, id: &str, force: Force) -> Result<Vec<String>> {
+    match delete_existing(root, id, force) {
+        // Another `delete` was faster, or there never was one.
+        Err(error) if error.kind() == Kind::NotFound && force == Force::Kill => Ok(Vec::new()),
+        outcome => outcome,
+    }
+}
+
+/// Deletes the container of a `run` whose program has ended.
+///
+/// # Errors
+/// As [`delete`].
+pub fn ended(root: &Path, id: &str) -> Result<Vec<String>> {
+    delete(root, id, Force::Kill)
+}
+
+fn delete_existing(root: &Path, id: &str, force: Force) -> Result<Vec<String>> {
+    let entry = Store::find_in(root, id)?;
+    if force == Force::Refuse {
+        check_status(&entry, entry.observe().status)?;
+    }
+    let _lock = entry.lock(LOCK_WAIT)?;
+    // Looked at again: it was not locked before.
+    let observation = entry.observe();
+    if force == Force::Refuse && observation.status != Status::Creating {
+        check_status(&entry, observation.status)?;
+    }
+    let mut warnings: Vec<String> = observation.damage.iter().map(Error::to_string).collect();
+    if is_of_this_boot(&observation)? {
+        end(&entry, &observation, &mut warnings)?;
+    }
+    if let Some(record) = &observation.record {
+        warnings.extend(run_poststop(&entry, record));
+    }
+    entry.remove()?;
+    Ok(warnings)
+}
+
+fn check_status(entry: &Entry, status: Status) -> Result<()> {
+    match status {
+        Status::Stopped | Status::Created => Ok(()),
+        Status::Creating | Status::Running | Status::Paused => {
+            let id = entry.id();
+            let why = format!("cannot delete container that is not stopped: it is {status}");
+            Err(Error::new(Kind::Status, "", why)
+                .hint(format!("`saya delete --force {id}` kills it first")))
+        }
+    }
+}
+
+fn is_of_this_boot(observation: &Observation) -> Result<bool> {
+    let boot_id = match (&observation.record, &observation.intent) {
+        (Some(record), _) => &record.init.boot_id,
+        (None, Some(intent)) => &intent.owner.boot_id,
+        (None, None) => return Ok(false),
+    };
+    Ok(*boot_id == clock::boot_id().doing("identify this boot")?)
+}
+
+/// Ends the container's processes and removes its cgroups.
+fn end(entry: &Entry, observation: &Observation, warnings: &mut Vec<String>) -> Result<()> {
+    let deadline = Instant::now() + END_WAIT;
+    if let Some(record) = &observation.record {
+        kill_init(entry, record, deadline)?;
+        return end_cgroup(&record.cgroup, deadline);
+    }
+    let Some(intent) = &observation.intent else {
+        return Ok(());
+    };
+    match stranger(intent)? {
+        None => end_cgroup(&intent.cgroup, deadline),
+        Some(pid) => {
+            warnings.push(format!(
+                "process {pid} was in the intended cgroup before container {:?}: it stays",
+                entry.id()
+            ));
+            Ok(())
+        }
+    }
+}
+
+fn end_cgroup(placement: &Placement, deadline: Instant) -> Result<()> {
+    // Also when init has ended: without a pid namespace it leaves others behind.
+    if !cgroup::pids(placement)?.is_empty() {
+        cgroup::kill_all(placement, libc::SIGKILL)?;
+        cgroup::wait_empty(placement, deadline)?;
+    }
+    cgroup::remove(placement, deadline)
+}
+
+/// Kills init and waits for its end. In its cgroup too, where there is one: a frozen process of
+/// cgroup v1 does not die before it is thawed.
+fn kill_init(entry: &Entry, record: &Record, deadline: Instant) -> Result<()> {
+    let Some(init) = entry.init_pidfd(record)? else {
+        return Ok(());
+    };
+    let pid = record.init.pid;
+    match pidfd::send_signal(init.as_fd(), libc::SIGKILL) {
+        Ok(()) | Err(nix::errno::Errno::ESRCH) => {}
+        other => other.doing(format!("kill the container's process {pid}"))?,
+    }
+    cgroup::kill_all(&record.cgroup, libc::SIGKILL)?;
+    let life = pidfd::poll_end(init.as_fd(), Some(deadline))
+        .doing(format!("wait for the container's process {pid}"))?;
+    match life {
+        Life::Ended => Ok(()),
+        Life::Alive => Err(still_alive(pid)),
+    }
+}
+
+fn still_alive(pid: i32) -> Error {
+    let state = procstat::read(pid).map_or('?', |stat| stat.state);
+    let place = std::fs::read_to_string(format!("/proc/{pid}/wchan")).unwrap_or_default();
+    let why = format!("it is still in state {state} ({place}) {END_WAIT:?} after SIGKILL");
+    let what = format!("end the container's process {pid}");
+    Error::new(Kind::Timeout, what, why)
+        .hint("state D waits for hardware or a file server; repeat the delete when it answers")
+}
+
+/// A process in the intended cgroups that was there before the container was thought of.
+///
+/// The intent does not know yet whether the cgroup existed: `create` refuses one that is not
+/// empty, but may have been killed before it could.
+fn stranger(intent: &Intent) -> Result<Option<i32>> {
+    let older = |pid: &i32| match procstat::read(*pid) {
+        Ok(stat) => stat.start_time < intent.owner.start_time,
+        Err(_) => false,
+    };
+    Ok(cgroup::pids(&intent.cgroup)?.into_iter().find(older))
+}
+
+/// Runs the poststop hooks; their failures are warnings (runtime.md#lifecycle).
+fn run_poststop(entry: &Entry, record: &Record) -> Vec<String> {
+    let hooks = match poststop_hooks(entry, record) {
+        Ok(Some(hooks)) => hooks,
+        Ok(None) => return Vec::new(),
+        Err(error) => return vec![error.to_string()],
+    };
+    let state = match serde_json::to_vec(&record.oci_state(Status::Stopped)) {
+        Ok(state) => state,
+        Err(error) => return vec![format!("write the state for hooks: {error}")],
+    };
+    let bundle = Path::new(&record.bundle);
+    let failures = hooks::run_all(
+        HookKind::Poststop,
+        hooks.of(HookKind::Poststop),
+        &state,
+        hooks::Entry::Runtime { bundle },
+    );
+    failures.iter().map(Error::to_string).collect()
+}
+
+/// The hooks of the configuration as it was at create; `None` where it names no poststop hook.
+fn poststop_hooks(entry: &Entry, record: &Record) -> Result<Option<Hooks>> {
+    let text = entry.config().during("find the poststop hooks")?;
+    if !mentions(&text, b"poststop") && !mentions(&text, b"\\u") {
+        return Ok(None);
+    }
+    let damaged =
+        |why: String| Error::new(Kind::System, "find the poststop hooks", why).at(entry.path());
+    let document = serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
+    let config = Config::from_spec(&document, &record.bundle)
+        .map_err(|faults| damaged(format!("the kept config.json has {} faults", faults.len())))?;
+    Ok(Some(config.hooks))
+}
+
+/// Saves parsing a configuration that cannot hold the word, not even escaped.
+fn mentions(text: &[u8], word: &[u8]) -> bool {
+    text.windows(word.len()).any(|window| window == word)
+}
