@@ -80,8 +80,8 @@ impl State<'_> {
 /// Runs the hooks of a kind in their order; the first failure ends it.
 ///
 /// That is the spec's rule for every kind but poststop (runtime.md#lifecycle: "generate an error,
-/// stop the container"). Up to version 1.2.0 of the spec a failed poststart hook was a warning;
-/// 1.2.1 made it an error, which is what runc has always done.
+/// stop the container"). Older texts of the spec made a failed poststart hook a warning; now it is
+/// an error, as it has always been with runc.
 ///
 /// # Errors
 /// The failed hook: kind, index, path, exit status or signal, the end of its output.

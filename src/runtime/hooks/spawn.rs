@@ -15,7 +15,7 @@ use crate::config::Hook;
 use crate::error::{Doing, Error, Kind, Result};
 use crate::sys::clone::{self, Child};
 use crate::sys::exec::{StringArray, execute};
-use crate::sys::{file, namespace, process};
+use crate::sys::{file, identity, namespace, process};
 
 /// How far a hook came before its program ran.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,18 +25,21 @@ pub(super) enum Stage {
     Session = 1,
     /// setns(2).
     Namespaces = 2,
+    /// Root of the container's user namespace.
+    Identity = 3,
     /// The working directory.
-    Directory = 3,
+    Directory = 4,
     /// The standard streams.
-    Streams = 4,
+    Streams = 5,
     /// execve(2).
-    Execute = 5,
+    Execute = 6,
 }
 
 impl Stage {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Session,
         Self::Namespaces,
+        Self::Identity,
         Self::Directory,
         Self::Streams,
         Self::Execute,
@@ -47,6 +50,7 @@ impl Stage {
         match self {
             Self::Session => "new session",
             Self::Namespaces => "enter the container's namespaces",
+            Self::Identity => "become root in the container's user namespace",
             Self::Directory => "enter the working directory",
             Self::Streams => "set up the standard streams",
             Self::Execute => "execute",
@@ -219,6 +223,9 @@ fn set_up(prepared: &Prepared<'_>, ends: &ChildEnds) -> Result<(), (Stage, Errno
         if kinds != 0 {
             namespace::enter(init, kinds).map_err(|errno| (Stage::Namespaces, errno))?;
         }
+        if kinds & libc::CLONE_NEWUSER as u64 != 0 {
+            become_root().map_err(|errno| (Stage::Identity, errno))?;
+        }
     }
     // After the namespaces: a change of credentials clears it. A hook must not outlive a runtime
     // that was killed, or it would work on a container that is being deleted.
@@ -229,6 +236,18 @@ fn set_up(prepared: &Prepared<'_>, ends: &ChildEnds) -> Result<(), (Stage, Errno
     process::default_signals(1 << (libc::SIGPIPE - 1));
     process::unblock_signals();
     Ok(())
+}
+
+/// Entering a user namespace gives its capabilities, but the ids stay the runtime's, which mean
+/// nobody there. As with runc, the hook is root in the container.
+fn become_root() -> Result<(), Errno> {
+    match identity::set_groups(&[]) {
+        // `deny` in /proc/PID/setgroups: the groups stay, as they do for the container.
+        Ok(()) | Err(Errno::EPERM) => {}
+        Err(errno) => return Err(errno),
+    }
+    identity::set_gid(0)?;
+    identity::set_uid(0)
 }
 
 /// The bundle may be gone when poststop hooks run; they still have to clean up.

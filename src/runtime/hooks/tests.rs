@@ -198,6 +198,16 @@ fn a_successful_hook_may_leave_a_daemon_that_is_not_waited_for() {
 }
 
 #[test]
+fn a_failed_hook_takes_its_group_with_it() {
+    let directory = Directory::new("group");
+    let fifo = directory.0.join("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let error = run_in(&directory, shell("exec 9<>fifo; sleep 1000 & exit 4")).unwrap_err();
+    assert!(error.why().ends_with("exit status 4"), "{error}");
+    assert_nobody_holds(&fifo);
+}
+
+#[test]
 fn poststop_hooks_all_run() {
     let directory = Directory::new("poststop");
     let entry = Entry::Runtime {
@@ -297,6 +307,24 @@ fn a_container_hook_runs_in_the_containers_namespaces_with_an_empty_environment(
         assert_ne!(link, own(name).to_str().unwrap());
         assert_eq!(link, of(name).to_str().unwrap());
     }
+}
+
+#[test]
+fn in_a_user_namespace_a_hook_is_the_containers_root() {
+    let kinds = INSIDE | libc::CLONE_NEWUSER as u64;
+    let Some(container) = Container::new(kinds) else {
+        return;
+    };
+    let proc = format!("/proc/{}", container.0.pid);
+    std::fs::write(format!("{proc}/uid_map"), "0 100000 10").unwrap();
+    std::fs::write(format!("{proc}/gid_map"), "0 200000 10").unwrap();
+    let entry = Entry::Container {
+        init: container.0.pidfd.as_fd(),
+        namespaces: kinds,
+        root: Path::new("/"),
+    };
+    let hook = shell("test \"$(id -u) $(id -G)\" = '0 0'");
+    run(HookKind::CreateContainer, &[hook], b"{}", entry).unwrap();
 }
 
 #[test]
