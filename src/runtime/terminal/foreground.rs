@@ -1,21 +1,18 @@
 //! `run` and `exec` in the foreground: one poll loop over signals, the child and its terminal.
 
 use std::io::{stdin, stdout};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::AsFd;
 
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl::set_child_subreaper;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-use super::HostConsole;
-use super::console::RawConsole;
-use super::relay::{Flow, Port, Turn, Unwanted};
+use super::relay::Turn;
+use super::session::{Session, Terminal};
 use crate::error::{Doing, Result};
 use crate::sys::clone::Child;
-use crate::sys::tty;
 use crate::sys::wait::{self, Ended, Wait};
 
 /// Reads of the terminal after the child's end: what it wrote before is in the kernel (at most
@@ -44,15 +41,6 @@ pub enum Orphans {
     Leave,
     /// We become their parent and reap them (prctl(2), `PR_SET_CHILD_SUBREAPER`).
     Adopt,
-}
-
-/// The caller's terminal and the container's.
-#[derive(Debug)]
-pub struct Terminal {
-    /// Found before the container is made, so that there is one.
-    pub console: HostConsole,
-    /// Master of the container's pseudoterminal.
-    pub master: OwnedFd,
 }
 
 /// The state of a process that stands in for a container: its signals wait in a descriptor.
@@ -118,7 +106,12 @@ impl Foreground {
                 break ended;
             }
             if let Some(session) = &mut session {
-                session.turn(ready);
+                if ready.input {
+                    session.turn_input();
+                }
+                if ready.output {
+                    session.turn_output();
+                }
             }
         };
         if let Some(session) = &mut session {
@@ -202,7 +195,7 @@ impl Foreground {
     }
 
     fn flush(&self, session: &mut Session) -> Result<Flushed> {
-        while !session.output.is_empty() {
+        while !session.is_flushed() {
             let (_, output) = session.interests();
             let mut fds = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
             fds.extend(output);
@@ -249,62 +242,6 @@ struct Ready {
     child: bool,
     input: bool,
     output: bool,
-}
-
-/// An attached terminal.
-struct Session {
-    console: RawConsole,
-    master: Port,
-    stdin: Port,
-    stdout: Port,
-    input: Flow,
-    output: Flow,
-}
-
-impl Session {
-    fn new(terminal: Terminal, stdin: BorrowedFd<'_>, stdout: BorrowedFd<'_>) -> Result<Self> {
-        let session = Self {
-            stdin: Port::stream(stdin, OFlag::O_RDONLY)?,
-            stdout: Port::stream(stdout, OFlag::O_WRONLY)?,
-            master: Port::own(terminal.master)?,
-            input: Flow::new(Unwanted::End),
-            output: Flow::new(Unwanted::Discard),
-            console: terminal.console.raw()?,
-        };
-        session.resize();
-        Ok(session)
-    }
-
-    /// Copies the caller's window size.
-    fn resize(&self) {
-        if let Some(size) = self.console.size() {
-            // A terminal without a size stays usable.
-            let _ = tty::set_size(self.master.as_fd(), size);
-        }
-    }
-
-    fn interests(&self) -> (Option<PollFd<'_>>, Option<PollFd<'_>>) {
-        let poll_fd = |(fd, events)| PollFd::new(fd, events);
-        (
-            self.input.interest(&self.stdin, &self.master).map(poll_fd),
-            self.output
-                .interest(&self.master, &self.stdout)
-                .map(poll_fd),
-        )
-    }
-
-    fn turn(&mut self, ready: Ready) {
-        if ready.input {
-            self.input.turn(&self.stdin, &self.master);
-        }
-        if ready.output {
-            self.turn_output();
-        }
-    }
-
-    fn turn_output(&mut self) -> Turn {
-        self.output.turn(&self.master, &self.stdout)
-    }
 }
 
 #[cfg(test)]

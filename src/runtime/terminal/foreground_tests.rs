@@ -3,8 +3,10 @@
 use std::ffi::CString;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::thread::{JoinHandle, spawn};
 
+use nix::fcntl::OFlag;
 use nix::pty::{OpenptyResult, openpty};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::raise;
@@ -15,7 +17,8 @@ use nix::unistd::pipe;
 use super::*;
 use crate::sys::exec::{StringArray, execute};
 use crate::sys::tty::Size;
-use crate::sys::{clone, file, process};
+use crate::sys::{clone, file, process, tty};
+use crate::terminal::HostConsole;
 
 /// A shell on the given streams, in a session of its own; with a terminal, it controls it.
 fn shell(script: &str, streams: [BorrowedFd<'_>; 3]) -> Child {

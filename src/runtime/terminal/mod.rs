@@ -8,8 +8,10 @@
 mod console;
 mod foreground;
 mod relay;
+mod session;
 mod socket;
 
 pub use console::HostConsole;
-pub use foreground::{Foreground, Orphans, Terminal};
+pub use foreground::{Foreground, Orphans};
+pub use session::Terminal;
 pub use socket::Courier;
