@@ -17,8 +17,11 @@ pub mod show;
 use std::ffi::CString;
 
 use crate::cgroup::Placement;
-use crate::config::{DeviceRule, NamespaceKind, NetDevice, TimeOffsets};
+use crate::cgroup::devices::with_defaults;
+use crate::config::{Config, DeviceRule, Fault, MountKind, NamespaceKind, NetDevice, TimeOffsets};
 use crate::error::Pointer;
+use crate::host::Host;
+use crate::sys::exec::StringArray;
 
 /// What is to be done to make a container, in order.
 #[derive(Debug)]
@@ -27,7 +30,7 @@ pub struct Plan {
     pub namespaces: NamespacePlan,
     /// The container's cgroups.
     pub cgroup: Placement,
-    /// Device rules of the cgroup, defaults included.
+    /// Device rules of the cgroup, the defaults behind the configuration's.
     pub device_rules: Vec<DeviceRule>,
     /// Network devices moved in by the parent when the child asks for it.
     pub net_devices: Vec<NetDevice>,
@@ -37,18 +40,38 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// Number of mount sources that the child keeps open between steps.
     pub slots: usize,
+    /// What is executed at the end.
+    pub program: Program,
 }
+
+/// The program and its environment.
+#[derive(Debug)]
+pub struct Program {
+    /// Paths to try, in order: one for a name with a slash, one for each directory of PATH else.
+    pub candidates: Vec<CString>,
+    /// Arguments.
+    pub argv: StringArray,
+    /// Environment.
+    pub envp: StringArray,
+    /// Place of `HOME=` in the environment, where it is to be filled in.
+    pub home: Option<usize>,
+    /// The user whose home it is.
+    pub uid: u32,
+}
+
+/// Longest home directory that is filled in.
+pub const HOME_ROOM: usize = 1024;
 
 /// Namespaces of a plan.
 #[derive(Debug, Default)]
 pub struct NamespacePlan {
-    /// `CLONE_NEW*` bits for clone3(2); never the cgroup bit, which the child unshares after it
-    /// is in its cgroup.
+    /// `CLONE_NEW*` bits for clone3(2). Never the cgroup bit, which the child unshares after it
+    /// is in its cgroup, nor the time bit, because offsets are written before the child is born.
     pub clone_flags: u64,
     /// Existing namespaces to join, in joining order.
     pub joins: Vec<Join>,
-    /// Clock offsets, written before the child is born.
-    pub time_offsets: Option<(TimeOffsets, Pointer)>,
+    /// Clock offsets of a new time namespace.
+    pub new_time: Option<(TimeOffsets, Pointer)>,
 }
 
 /// An existing namespace.
@@ -112,6 +135,8 @@ pub enum Op {
     MaskPath(CString),
     /// Make the root mount read-only.
     ReadonlyRoot,
+    /// Open the root of a container that has no mount namespace (`exec`), by its /proc link.
+    OpenContainerRoot(CString),
     /// Enter the root file system.
     EnterRoot(EnterRoot),
     /// Final propagation of `/` (mount(2) flags).
@@ -126,12 +151,15 @@ pub enum Op {
     Process(process::Attribute),
     /// Fill the reserved `HOME=` entry of the environment from the container's /etc/passwd.
     Home,
+    /// Enter the namespaces of these kinds (`CLONE_NEW*`) of the container's init (`exec`).
+    JoinContainer(u64),
     /// Close every descriptor but stdio, the preserved and the channel's.
     CloseDescriptors,
     /// User, groups, capabilities, no_new_privs.
     Identity(identity::Identity),
-    /// Enter the working directory and check that it is inside.
-    WorkingDirectory(CString),
+    /// Enter the working directory and check that it is inside. A refusal (EACCES) counts only
+    /// in [`Attempt::Last`]: the user may be allowed what root is not (NFS).
+    WorkingDirectory(CString, Attempt),
     /// Find the program that will be executed.
     FindProgram,
     /// Tell the parent that everything is in place; wait until it has recorded so.
@@ -238,8 +266,28 @@ pub struct MountStep {
     pub attributes: Attributes,
     /// Propagation changes after it is attached: mount(2) kind and whether recursive.
     pub propagation: Vec<(u64, bool)>,
-    /// Copy what it covers into it first.
-    pub copy_up: bool,
+    /// What it takes over from the directory it covers.
+    pub inherit: Inherit,
+}
+
+/// What a new tmpfs takes over from the directory it covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inherit {
+    /// Nothing.
+    Nothing,
+    /// The permission bits, as runc does where no `mode=` is given.
+    Mode,
+    /// The permission bits and the contents (`tmpcopyup`).
+    Contents,
+}
+
+/// Which try to enter the working directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attempt {
+    /// Before the change of identity.
+    First,
+    /// After it, if the first was refused.
+    Last,
 }
 
 /// A change to an existing mount.
@@ -308,6 +356,133 @@ pub struct SysctlStep {
     pub path: CString,
     /// Bytes written at once.
     pub value: CString,
+}
+
+/// What the command line adds to the configuration.
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'a> {
+    /// The container's id.
+    pub id: &'a str,
+    /// How the root is entered.
+    pub enter: EnterRoot,
+    /// Whether the program runs at once or waits for `start`.
+    pub begin: Begin,
+    /// Whether the container gets a session keyring of its own.
+    pub keyring: Keyring,
+    /// Descriptors announced by LISTEN_FDS.
+    pub listen_fds: u32,
+}
+
+/// When the program runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begin {
+    /// At once (`run`).
+    AtOnce,
+    /// When `start` says so (`create`).
+    OnStart,
+}
+
+/// The session keyring of a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keyring {
+    /// A new one.
+    New,
+    /// The caller's (`--no-new-keyring`).
+    Callers,
+}
+
+/// The plan of a new container in the cgroups of `placement`, and things worth a warning.
+///
+/// # Errors
+/// What this version cannot do although the configuration is valid.
+pub fn plan(
+    config: &Config,
+    host: &Host,
+    placement: Placement,
+    options: Options<'_>,
+) -> Result<(Plan, Vec<String>), Vec<Fault>> {
+    let Some(process) = &config.process else {
+        let at = Pointer::new("/process");
+        return Err(vec![Fault::invalid(
+            at,
+            "a container cannot be created without a process",
+        )]);
+    };
+    let faults = long_values(config);
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    let namespaces = namespaces::namespaces(config);
+    let session = namespaces::Session {
+        joins_cgroups: placement
+            .directories
+            .iter()
+            .any(|directory| !directory.is_v2()),
+        keyring: (options.keyring == Keyring::New).then_some(options.id),
+    };
+    let mut steps = namespaces::steps(config, &namespaces, &session);
+    let (view, slots) = rootfs::steps(config, process, &placement, options.enter);
+    steps.extend(view);
+    steps.extend(process::shared_steps(config));
+    let (tail, program, warnings) = exec::tail(process, host, options.listen_fds);
+    steps.extend(tail);
+    steps.push(Step::new(Op::Ready, Pointer::root()));
+    if options.begin == Begin::OnStart {
+        steps.push(Step::new(Op::AwaitStart, Pointer::root()));
+    }
+    steps.push(Step::new(Op::Execute, process.args.at.clone()));
+    let oom_score_adj = process
+        .oom_score_adj
+        .as_ref()
+        .map(|adj| (adj.value, adj.at.clone()));
+    let plan = Plan {
+        namespaces,
+        cgroup: placement,
+        device_rules: with_defaults(&config.resources.devices),
+        net_devices: config.net_devices.clone(),
+        oom_score_adj,
+        steps,
+        slots,
+        program,
+    };
+    Ok((plan, warnings))
+}
+
+/// Longest value that fsconfig(2) takes.
+const FS_VALUE_MAX: usize = 255;
+
+fn long_values(config: &Config) -> Vec<Fault> {
+    let data = config.mounts.iter().flat_map(|mount| match &mount.kind {
+        MountKind::Filesystem { data, .. } | MountKind::Remount { data, .. } => data.as_slice(),
+        _ => &[],
+    });
+    data.filter(|(_, value, _)| value.as_ref().is_some_and(|v| v.len() > FS_VALUE_MAX))
+        .map(|(key, _, at)| {
+            let why =
+                format!("the value of `{key}` is longer than the kernel's limit of 255 bytes");
+            Fault::unsupported(at.clone(), why).hint("use shorter paths, such as symbolic links")
+        })
+        .collect()
+}
+
+/// A C string; the configuration has refused NUL bytes long before.
+fn c_string(text: &str) -> CString {
+    CString::new(text).unwrap_or_default()
+}
+
+/// A path below the root, without the leading slash.
+fn relative(path: &str) -> &str {
+    path.trim_start_matches('/')
+}
+
+impl Plan {
+    /// Whether init waits for `start` before it executes the program.
+    #[must_use]
+    pub fn waits_for_start(&self) -> bool {
+        self.steps
+            .iter()
+            .any(|step| matches!(step.op, Op::AwaitStart))
+    }
 }
 
 impl Step {

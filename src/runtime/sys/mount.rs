@@ -286,25 +286,6 @@ pub fn move_to_root() -> Result<()> {
     .map(drop)
 }
 
-/// mount(2) of a new file system onto the current directory, for parameters that fsconfig(2)
-/// cannot carry (values over 255 bytes).
-///
-/// # Errors
-/// As mount(2).
-pub fn mount_here(source: &CStr, fstype: &CStr, data: &CStr) -> Result<()> {
-    // SAFETY: all strings are NUL-terminated.
-    check(unsafe {
-        libc::c_long::from(libc::mount(
-            source.as_ptr(),
-            c".".as_ptr(),
-            fstype.as_ptr(),
-            0,
-            data.as_ptr().cast(),
-        ))
-    })
-    .map(drop)
-}
-
 /// pivot_root(2) with both paths `.`: the old root ends up below the new one.
 ///
 /// # Errors

@@ -1,6 +1,5 @@
 //! Attributes of the calling process, and its end. Every function here is async-signal-safe.
 
-use std::convert::Infallible;
 use std::ffi::CStr;
 use std::ptr;
 
@@ -90,10 +89,10 @@ pub fn set_limit(resource: u32, soft: u64, hard: u64) -> Result<()> {
         .map(drop)
 }
 
-/// umask(2).
-pub fn set_umask(mask: u32) {
+/// umask(2): the mask that was in force.
+pub fn set_umask(mask: u32) -> u32 {
     // SAFETY: no pointers; cannot fail.
-    unsafe { libc::umask(mask) };
+    unsafe { libc::umask(mask) }
 }
 
 /// personality(2).
@@ -135,16 +134,6 @@ pub fn new_session() -> Result<()> {
         Ok(_) | Err(Errno::EPERM) => Ok(()),
         Err(errno) => Err(errno),
     }
-}
-
-/// prctl(2) `PR_SET_NAME`: what ps shows; at most 15 bytes count.
-///
-/// # Errors
-/// As prctl(2).
-pub fn set_name(name: &CStr) -> Result<()> {
-    // SAFETY: name is NUL-terminated.
-    check(unsafe { libc::c_long::from(libc::prctl(libc::PR_SET_NAME, name.as_ptr(), 0, 0, 0)) })
-        .map(drop)
 }
 
 /// prctl(2) `PR_SET_PDEATHSIG`: the signal that the parent's death sends; 0 for none.
@@ -204,7 +193,7 @@ pub fn unblock_signals() {
 }
 
 /// _exit(2): no handlers, no buffers.
-pub fn exit_now(code: i32) -> Infallible {
+pub fn exit_now(code: i32) -> ! {
     // SAFETY: ends the process at once.
     unsafe { libc::_exit(code) }
 }

@@ -23,6 +23,18 @@ pub struct Capabilities {
     pub ambient: u64,
 }
 
+/// The name of a capability by its number.
+#[must_use]
+pub fn capability_name(number: u32) -> String {
+    let known = caps::all()
+        .into_iter()
+        .find(|capability| u32::from(capability.index()) == number);
+    known.map_or_else(
+        || format!("capability {number}"),
+        |capability| capability.to_string(),
+    )
+}
+
 /// Names that could not be used.
 #[derive(Default)]
 struct Unknown<'d> {

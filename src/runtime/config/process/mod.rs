@@ -14,7 +14,7 @@ use crate::config::{Fault, Field};
 use crate::error::Pointer;
 
 pub use affinity::ExecAffinity;
-pub use capabilities::Capabilities;
+pub use capabilities::{Capabilities, capability_name};
 pub use rlimits::Rlimit;
 pub use scheduling::Scheduler;
 pub use user::User;
