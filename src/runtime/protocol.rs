@@ -13,6 +13,7 @@
 //!                                      create: listens on the start socket
 //! start
 //!   connect, Start ─────────────────►  accept
+//!   ◄──────────────────── Continue     (without it the listener went away: already started)
 //!   ◄────────────── closed: executed   execve
 //! ```
 //!
@@ -35,7 +36,7 @@ pub enum Tag {
     Console = 3,
     /// init: everything is in place.
     Ready = 4,
-    /// parent: go on.
+    /// parent: go on; to `start`: the program is about to be executed.
     Continue = 5,
     /// start: execute the program.
     Start = 6,

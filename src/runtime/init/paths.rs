@@ -1,0 +1,181 @@
+//! Look-ups below the root: by descriptor, inside the root, through no magic link.
+
+use std::ffi::CStr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use nix::errno::Errno;
+
+use super::{In, Outcome};
+use crate::protocol::Stage;
+use crate::sys::file::{self, BENEATH, IN_ROOT, NO_MAGICLINKS, NO_SYMLINKS, open_at};
+
+const PATH_MAX: usize = 4096;
+/// Mode of directories made on the way to a mount point or device.
+const DIR_MODE: u32 = 0o755;
+/// Mode of files made as mount points.
+const FILE_MODE: u32 = 0o644;
+
+/// What a look-up may find.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Links {
+    /// Symbolic links are followed inside the root.
+    Follow,
+    /// Any symbolic link is an error.
+    Refuse,
+}
+
+/// Opens what `path` names below `root`, as an O_PATH handle.
+pub(super) fn open(root: BorrowedFd<'_>, path: &CStr, links: Links) -> Result<OwnedFd, Errno> {
+    let resolve = match links {
+        Links::Follow => IN_ROOT | NO_MAGICLINKS,
+        Links::Refuse => IN_ROOT | NO_MAGICLINKS | NO_SYMLINKS,
+    };
+    open_at(root, path, libc::O_PATH, 0, resolve)
+}
+
+/// One path component as a C string on the stack.
+struct Name([u8; 256]);
+
+impl Name {
+    fn new(bytes: &[u8]) -> Result<Self, Errno> {
+        let mut name = Self([0; 256]);
+        let room = name
+            .0
+            .get_mut(..bytes.len())
+            .filter(|room| room.len() < 256);
+        room.ok_or(Errno::ENAMETOOLONG)?.copy_from_slice(bytes);
+        Ok(name)
+    }
+
+    fn as_c_str(&self) -> &CStr {
+        CStr::from_bytes_until_nul(&self.0).unwrap_or_default()
+    }
+}
+
+/// Opens the directory `path` below `root`; makes what is missing of it. Existing symbolic links
+/// are followed inside the root; what we make is entered without following any, so that a racing
+/// swap is an error. A dangling link is an error, too.
+pub(super) fn ensure_dir(root: BorrowedFd<'_>, path: &CStr) -> Outcome<OwnedFd> {
+    match open_at(
+        root,
+        path,
+        libc::O_PATH | libc::O_DIRECTORY,
+        0,
+        IN_ROOT | NO_MAGICLINKS,
+    ) {
+        Err(Errno::ENOENT) => make_dirs(root, path),
+        other => other.stage(Stage::Resolve),
+    }
+}
+
+fn make_dirs(root: BorrowedFd<'_>, path: &CStr) -> Outcome<OwnedFd> {
+    let bytes = path.to_bytes();
+    let mut dir: Option<OwnedFd> = None;
+    let mut made = false;
+    let mut end = 0;
+    for component in bytes.split(|byte| *byte == b'/') {
+        let start = end;
+        end = start + component.len() + 1;
+        if component.is_empty() {
+            continue;
+        }
+        if !made {
+            match open_prefix(root, bytes.get(..start + component.len()).unwrap_or(bytes)) {
+                Err(Errno::ENOENT) => made = true,
+                other => {
+                    dir = Some(other.stage(Stage::Resolve)?);
+                    continue;
+                }
+            }
+        }
+        let name = Name::new(component).stage(Stage::CreateTarget)?;
+        let parent = dir.as_ref().map_or(root, AsFd::as_fd);
+        dir = Some(make_one(parent, name.as_c_str()).stage(Stage::CreateTarget)?);
+    }
+    dir.ok_or(Errno::ENOENT).stage(Stage::Resolve)
+}
+
+fn open_prefix(root: BorrowedFd<'_>, prefix: &[u8]) -> Result<OwnedFd, Errno> {
+    let mut buffer = [0; PATH_MAX];
+    let room = buffer.get_mut(..prefix.len()).ok_or(Errno::ENAMETOOLONG)?;
+    room.copy_from_slice(prefix);
+    let prefix = CStr::from_bytes_until_nul(&buffer).map_err(|_| Errno::ENAMETOOLONG)?;
+    open_at(
+        root,
+        prefix,
+        libc::O_PATH | libc::O_DIRECTORY,
+        0,
+        IN_ROOT | NO_MAGICLINKS,
+    )
+}
+
+fn make_one(parent: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd, Errno> {
+    match file::make_dir(parent, name, DIR_MODE) {
+        Ok(()) | Err(Errno::EEXIST) => {}
+        Err(errno) => return Err(errno),
+    }
+    let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW;
+    open_at(parent, name, flags, 0, BENEATH | NO_SYMLINKS)
+}
+
+/// Opens the file `path` below `root`; makes it, empty, and its directories if missing.
+pub(super) fn ensure_file(root: BorrowedFd<'_>, path: &CStr) -> Outcome<OwnedFd> {
+    match open(root, path, Links::Follow) {
+        Err(Errno::ENOENT) => {}
+        other => return other.stage(Stage::Resolve),
+    }
+    let (parent, name) = ensure_parent(root, path)?;
+    match file::make_node(
+        parent.as_fd(),
+        name.as_c_str(),
+        libc::S_IFREG | FILE_MODE,
+        0,
+    ) {
+        Ok(()) | Err(Errno::EEXIST) => {}
+        Err(errno) => return Err(errno).stage(Stage::CreateTarget),
+    }
+    let flags = libc::O_PATH | libc::O_NOFOLLOW;
+    open_at(
+        parent.as_fd(),
+        name.as_c_str(),
+        flags,
+        0,
+        BENEATH | NO_SYMLINKS,
+    )
+    .stage(Stage::CreateTarget)
+}
+
+/// The last component of a path, as a C string.
+pub(super) struct LastName(Name);
+
+impl LastName {
+    pub(super) fn new(name: &[u8]) -> Result<Self, Errno> {
+        Name::new(name).map(Self)
+    }
+
+    pub(super) fn as_c_str(&self) -> &CStr {
+        self.0.as_c_str()
+    }
+}
+
+/// Opens the directory that holds `path`, making it if missing, and splits off the last name.
+pub(super) fn ensure_parent(root: BorrowedFd<'_>, path: &CStr) -> Outcome<(OwnedFd, LastName)> {
+    let bytes = path.to_bytes();
+    let cut = bytes.iter().rposition(|byte| *byte == b'/');
+    let name = bytes
+        .get(cut.map_or(0, |cut| cut + 1)..)
+        .unwrap_or_default();
+    let name = LastName::new(name).stage(Stage::Resolve)?;
+    let mut buffer = [0; PATH_MAX];
+    let parent = bytes
+        .get(..cut.unwrap_or(0))
+        .filter(|parent| !parent.is_empty())
+        .unwrap_or(b".");
+    let room = buffer
+        .get_mut(..parent.len())
+        .ok_or(Errno::ENAMETOOLONG)
+        .stage(Stage::Resolve)?;
+    room.copy_from_slice(parent);
+    let parent = CStr::from_bytes_until_nul(&buffer).unwrap_or(c".");
+    Ok((ensure_dir(root, parent)?, name))
+}
