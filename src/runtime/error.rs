@@ -219,6 +219,18 @@ impl Error {
         self
     }
 
+    /// Moves a field to another document than config.json.
+    #[must_use]
+    pub fn in_document(mut self, name: &str) -> Self {
+        if let Some(At::Field(field)) = self.0.at.take() {
+            self.0.at = Some(At::Document {
+                name: name.to_owned(),
+                field,
+            });
+        }
+        self
+    }
+
     /// Adds advice, unless an inner frame already has.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

@@ -1,3 +1,357 @@
-//! The parent's half of a start.
+//! The parent's half of a start: everything on the host's side of clone.
+//!
+//! [`launch`] makes the cgroups and the process and serves the child until everything is in place
+//! (the sequence is `crate::protocol`'s table). What it returns is not yet a container: whoever
+//! called records it and then lets it go ([`Nascent::release`]). Dropped before that, it is undone.
+//! Deliberately absent: the decision what to do (see `plan`), the files (see `state`).
 
+mod diagnosis;
+pub mod failure;
+pub mod namespaces;
 pub mod net_devices;
+
+use std::fs;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::cgroup::{self, Cgroup, Placement};
+use crate::config::{Config, HookKind};
+use crate::error::{Context, Doing, Error, Kind, Result};
+use crate::hooks::{self, State};
+use crate::host::Host;
+use crate::init::{self, Inherited};
+use crate::plan::{Plan, Request};
+use crate::protocol::{MESSAGE_LEN, Message, Tag};
+use crate::sys::{channel, clone, pidfd};
+use failure::Work;
+
+/// How long the undoing of a failed start waits for the kernel.
+const UNDO_LIMIT: Duration = Duration::from_secs(10);
+
+/// What a start is made of.
+pub struct Ingredients<'a> {
+    /// The container's id.
+    pub id: &'a str,
+    /// Its bundle.
+    pub bundle: &'a Path,
+    /// Its configuration.
+    pub config: &'a Config,
+    /// This machine.
+    pub host: &'a Host,
+    /// Namespaces to join, opened in the order of the plan's joins.
+    pub joins: &'a [OwnedFd],
+    /// The listening socket on which init waits for `start`.
+    pub start: Option<BorrowedFd<'a>>,
+    /// Descriptors after stdio that the program gets.
+    pub preserved: u32,
+}
+
+/// A container whose init is in place and waits to be recorded.
+#[derive(Debug)]
+pub struct Nascent {
+    /// Init.
+    pub child: clone::Child,
+    /// The pty's master, where the configuration asks for a terminal.
+    pub terminal: Option<OwnedFd>,
+    cgroup: Cgroup,
+    channel: Option<OwnedFd>,
+    /// Network devices moved in, and the namespace they went to.
+    moved: Option<(Vec<net_devices::Moved>, fs::File)>,
+    /// Hooks to run if the start fails from here on: with them the engine undoes its part.
+    poststop: bool,
+}
+
+/// Makes the container described by `plan`, up to the point where its program would run.
+///
+/// # Errors
+/// Whatever failed, on either side, named by the plan's step. Nothing is left then.
+pub fn launch(plan: &mut Plan, ingredients: &Ingredients<'_>) -> Result<Nascent> {
+    let cgroup = Cgroup::create(&plan.cgroup)?;
+    let born = cgroup
+        .enforce_device_rules(&plan.device_rules)
+        .and_then(|()| birth(plan, ingredients, &cgroup));
+    let (child, channel) = match born {
+        Ok(born) => born,
+        Err(error) => {
+            cgroup.undo();
+            return Err(error);
+        }
+    };
+    let mut nascent = Nascent {
+        child,
+        terminal: None,
+        cgroup,
+        channel: Some(channel),
+        moved: None,
+        poststop: false,
+    };
+    match nascent.serve(plan, ingredients) {
+        Ok(()) => Ok(nascent),
+        Err(error) => {
+            nascent.undo(ingredients);
+            Err(error)
+        }
+    }
+}
+
+/// Clones init into its namespaces and cgroup.
+fn birth(
+    plan: &mut Plan,
+    ingredients: &Ingredients<'_>,
+    cgroup: &Cgroup,
+) -> Result<(clone::Child, OwnedFd)> {
+    let procs = cgroup.open_procs()?;
+    let (ours, theirs) = channel::pair().doing("create the channel to init")?;
+    let mut slots: Vec<Option<OwnedFd>> = Vec::new();
+    slots.resize_with(plan.slots, || None);
+    let inherited = Inherited {
+        parent: theirs.as_fd(),
+        start: ingredients.start,
+        joins: ingredients.joins,
+        container: None,
+        streams: None,
+        cgroup_procs: &procs,
+        preserved: ingredients.preserved,
+        ignored_signals: ingredients.host.ignored_signals,
+    };
+    let for_children = namespaces::ForChildren::enter(&plan.namespaces, ingredients.joins)?;
+    let Plan {
+        steps,
+        program,
+        namespaces,
+        ..
+    } = plan;
+    let child = clone::spawn(namespaces.clone_flags, cgroup.birthplace(), || {
+        init::run(steps, program, &mut slots, inherited)
+    });
+    drop(for_children);
+    let child = child.map_err(birth_error)?;
+    if let Some((score, at)) = &plan.oom_score_adj
+        && let Err(error) = set_oom_score(child.pid, *score)
+    {
+        end(&child);
+        return Err(error.at(at));
+    }
+    Ok((child, ours))
+}
+
+fn birth_error(errno: nix::errno::Errno) -> Error {
+    let error = Error::from_errno(errno, "create the container's process")
+        .at(crate::error::Pointer::new("/linux/namespaces"));
+    match errno {
+        nix::errno::Errno::ENOSPC => {
+            error.hint("a limit of user.max_*_namespaces is reached (see sysctl user)")
+        }
+        nix::errno::Errno::EAGAIN => {
+            error.hint("a limit of processes is reached (ulimit -u, pids.max)")
+        }
+        nix::errno::Errno::EPERM => error.hint("creating namespaces needs CAP_SYS_ADMIN"),
+        _ => error,
+    }
+}
+
+fn set_oom_score(pid: libc::pid_t, score: i32) -> Result<()> {
+    fs::write(format!("/proc/{pid}/oom_score_adj"), score.to_string())
+        .doing(format!("set oom_score_adj to {score}"))
+        .hint("lowering the score needs CAP_SYS_RESOURCE")
+}
+
+/// Kills a child of ours and reaps it.
+fn end(child: &clone::Child) {
+    // A child that has ended already is all that can be in the way.
+    let _ = pidfd::send_signal(child.pidfd.as_fd(), libc::SIGKILL);
+    let _ = pidfd::reap(child.pidfd.as_fd());
+}
+
+/// The next message of init's.
+pub(crate) fn next(channel: BorrowedFd<'_>) -> Result<Option<(Message, Option<OwnedFd>)>> {
+    let mut bytes = [0; MESSAGE_LEN];
+    let (length, fd) = channel::receive(channel, &mut bytes).doing("receive from init")?;
+    if length == 0 {
+        return Ok(None);
+    }
+    match Message::decode(&bytes) {
+        Some(message) if length == MESSAGE_LEN => Ok(Some((message, fd))),
+        _ => Err(Error::new(
+            Kind::System,
+            "receive from init",
+            "unknown message",
+        )),
+    }
+}
+
+/// Tells init to go on.
+pub(crate) fn proceed(channel: BorrowedFd<'_>) -> Result<()> {
+    channel::send(channel, &Message::new(Tag::Continue).encode(), None).doing("answer init")
+}
+
+impl Nascent {
+    /// Its cgroups, with the kernel's ids.
+    #[must_use]
+    pub fn placement(&self) -> &Placement {
+        self.cgroup.placement()
+    }
+
+    /// Serves init until it is ready.
+    fn serve(&mut self, plan: &Plan, ingredients: &Ingredients<'_>) -> Result<()> {
+        loop {
+            let (message, fd) = {
+                let channel = self.channel()?;
+                match next(channel)? {
+                    Some(received) => received,
+                    None => return Err(failure::vanished(&self.child.pidfd)),
+                }
+            };
+            match message.tag {
+                Tag::Ready => return Ok(()),
+                Tag::Console => self.terminal = fd,
+                Tag::Failed => {
+                    let work = self.work(plan);
+                    return Err(failure::explain(&message.body, work));
+                }
+                Tag::Request => {
+                    self.fulfil(message.body.item, ingredients)?;
+                    proceed(self.channel()?)?;
+                }
+                Tag::Continue | Tag::Start => {
+                    return Err(Error::new(
+                        Kind::System,
+                        "receive from init",
+                        "message out of order",
+                    ));
+                }
+            }
+        }
+    }
+
+    fn work<'a>(&self, plan: &'a Plan) -> Work<'a> {
+        Work {
+            steps: &plan.steps,
+            namespaces: &plan.namespaces,
+            program: &plan.program,
+            pid: self.child.pid,
+        }
+    }
+
+    fn channel(&self) -> Result<BorrowedFd<'_>> {
+        let gone = || Error::new(Kind::System, "answer init", "the channel is closed");
+        self.channel.as_ref().map(AsFd::as_fd).ok_or_else(gone)
+    }
+
+    fn fulfil(&mut self, request: u32, ingredients: &Ingredients<'_>) -> Result<()> {
+        let is = |wanted: Request| request == wanted as u32;
+        if is(Request::NetDevices) {
+            let netns = fs::File::open(format!("/proc/{}/ns/net", self.child.pid))
+                .doing("open the container's network namespace")?;
+            let moved = net_devices::move_in(&ingredients.config.net_devices, netns.as_fd())?;
+            self.moved = Some((moved, netns));
+            return Ok(());
+        }
+        let hooks = &ingredients.config.hooks;
+        let state = self.hook_state("creating", ingredients)?;
+        self.poststop = true;
+        if is(Request::RuntimeHooks) {
+            let entry = hooks::Entry::Runtime {
+                bundle: ingredients.bundle,
+            };
+            for kind in [HookKind::Prestart, HookKind::CreateRuntime] {
+                hooks::run(kind, hooks.of(kind), &state, entry)?;
+            }
+            return Ok(());
+        }
+        let entry = hooks::Entry::Container {
+            init: self.child.pidfd.as_fd(),
+            namespaces: own_namespaces(ingredients.config),
+            root: Path::new(&ingredients.config.root.path),
+        };
+        let kind = HookKind::CreateContainer;
+        hooks::run(kind, hooks.of(kind), &state, entry)
+    }
+
+    fn hook_state(&self, status: &str, ingredients: &Ingredients<'_>) -> Result<Vec<u8>> {
+        State {
+            oci_version: &ingredients.config.version,
+            id: ingredients.id,
+            status,
+            pid: (status != "stopped").then_some(self.child.pid),
+            bundle: &ingredients.bundle.to_string_lossy(),
+            annotations: &ingredients.config.annotations,
+        }
+        .to_json()
+    }
+
+    /// Lets init go on: the container is recorded. What remains is the channel, on which a
+    /// program that cannot be executed at once is reported; it closes when it was.
+    ///
+    /// # Errors
+    /// When init is gone.
+    pub fn release(&mut self) -> Result<OwnedFd> {
+        proceed(self.channel()?)?;
+        let gone = || Error::new(Kind::System, "answer init", "the channel is closed");
+        self.channel.take().ok_or_else(gone)
+    }
+
+    /// The failure that init may still report after it was released: none when the program was
+    /// executed.
+    ///
+    /// # Errors
+    /// Why the program was not executed.
+    pub fn executed(&self, channel: &OwnedFd, plan: &Plan) -> Result<()> {
+        executed(channel.as_fd(), self.work(plan))
+    }
+
+    /// Undoes the start: kills init, waits until its cgroups are empty, removes them, takes the
+    /// network devices back and has the poststop hooks run if others were.
+    pub fn undo(&mut self, ingredients: &Ingredients<'_>) {
+        // Whatever cannot be undone now is in the intent record, for `delete --force`.
+        if let Some((moved, netns)) = &self.moved {
+            let _ = net_devices::undo(moved, netns.as_fd());
+        }
+        let placement = self.cgroup.placement();
+        let _ = pidfd::send_signal(self.child.pidfd.as_fd(), libc::SIGKILL);
+        let _ = cgroup::kill_all(placement, libc::SIGKILL);
+        drop(self.channel.take());
+        let _ = pidfd::reap(self.child.pidfd.as_fd());
+        let deadline = Instant::now() + UNDO_LIMIT;
+        let _ = cgroup::wait_empty(placement, deadline);
+        self.cgroup.undo();
+        if self.poststop
+            && let Ok(state) = self.hook_state("stopped", ingredients)
+        {
+            let entry = hooks::Entry::Runtime {
+                bundle: ingredients.bundle,
+            };
+            let hooks = ingredients.config.hooks.of(HookKind::Poststop);
+            let _ = hooks::run_all(HookKind::Poststop, hooks, &state, entry);
+        }
+    }
+}
+
+/// Waits until the program is executed (the channel closes) or reported as impossible.
+///
+/// # Errors
+/// Why the program was not executed.
+pub fn executed(channel: BorrowedFd<'_>, work: Work<'_>) -> Result<()> {
+    match next(channel)? {
+        Some((message, _)) if message.tag == Tag::Failed => {
+            Err(failure::explain(&message.body, work))
+        }
+        Some(_) => Err(Error::new(
+            Kind::System,
+            "receive from init",
+            "message out of order",
+        )),
+        None => Ok(()),
+    }
+}
+
+/// `CLONE_NEW*` bits of the namespaces that are the container's own.
+#[must_use]
+pub fn own_namespaces(config: &Config) -> u64 {
+    config
+        .namespaces
+        .iter()
+        .map(|(kind, _, _)| kind.clone_flag())
+        .sum()
+}
