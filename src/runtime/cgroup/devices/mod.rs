@@ -54,7 +54,7 @@ pub fn with_defaults(rules: &[DeviceRule]) -> Vec<DeviceRule> {
 }
 
 /// A set of read, write and mknod, with the kernel's bits (`BPF_DEVCG_ACC_*`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Access(u8);
 
 impl Access {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use super::sandbox::Sandbox;
-use crate::cgroup::devices::meaning::rules;
+use crate::cgroup::devices::meaning::{random_lists, rule, rules};
 use crate::cgroup::devices::{program, with_defaults};
 use crate::cgroup::{Cgroup, Placement};
 use crate::config::DeviceRule;
@@ -184,12 +184,17 @@ fn the_verifier_takes_every_program() {
         eprintln!("skipped: no v2 hierarchy on this machine");
         return;
     };
-    let mut lists: Vec<_> = crate::cgroup::devices::meaning::random_lists(100).collect();
-    // A long list in which no rule ends the search.
-    let long =
-        (0..2000).map(|n| format!("{}c {n}:{n} {}", ["+", "-"][n % 2], ["r", "w"][n / 2 % 2]));
-    let long: Vec<String> = long.collect();
-    lists.push(rules(&long.iter().map(String::as_str).collect::<Vec<_>>()));
+    let mut lists: Vec<_> = random_lists(100).collect();
+    lists.push(rules(&["-c 1:3 r", "+c *:* rwm", "+b *:* rwm"]));
+    lists.push(rules(&["-c *:* w", "-b *:* w", "+a *:* rm"]));
+    // Long lists: one in which no rule shares its tests, and one in which all do.
+    for mix in [2, 2000] {
+        let long = (0..2000).map(|n| {
+            let sign = ["+", "-"][usize::from(n % mix == 1)];
+            rule(&format!("{sign}c {n}:{n} {}", ["r", "w"][n / mix % 2]))
+        });
+        lists.push(long.collect());
+    }
     for rules in lists {
         let program = bpf::load_device_program(&program::compile(&rules)).unwrap();
         bpf::attach_device_program(directory, program.as_fd()).unwrap();
