@@ -1,8 +1,8 @@
 //! The private view of the machine in which one test runs.
 //!
 //! The test's thread gets its own mount, network, ipc and uts namespaces, fresh
-//! tmpfs on `/run`, `/tmp` and `/dev/shm`, and a private look at its message
-//! queues. A runtime started from the thread inherits all of it. So no other
+//! tmpfs on `/run`, `/tmp` and `/dev/shm`, a private look at its message queues,
+//! and a root file system that is read-only but for `/var/tmp`. A runtime started from the thread inherits all of it. So no other
 //! work on the machine disturbs the leak oracle, and whatever a runtime leaves
 //! behind disappears with the thread.
 //!
@@ -16,6 +16,9 @@ use std::path::{Path, PathBuf};
 
 /// Directories covered by a fresh tmpfs.
 pub const COVERED: [&str; 3] = ["/run", "/tmp", "/dev/shm"];
+
+/// The only directory of the disk that a test can write to.
+pub const SCRATCH: &str = "/var/tmp";
 
 /// Where the message queues of the thread's ipc namespace are seen.
 pub const QUEUES: &str = "/run/queues";
@@ -33,12 +36,22 @@ pub fn enter(runtime: &Runtime) -> io::Result<()> {
     sys::set_propagation(root, libc::MS_REC | libc::MS_PRIVATE)?;
     choose_cgroup_view(runtime.kind)?;
     cover_directories(&runtime.path)?;
+    protect_the_machine()?;
     fs::create_dir(QUEUES)?;
     sys::mount_fs("mqueue", Path::new(QUEUES), "")?;
     fs::create_dir(STATE_ROOT)?;
     // As a machine booted by systemd has it; engines and propagation tests
     // expect it.
     sys::set_propagation(root, libc::MS_REC | libc::MS_SHARED)
+}
+
+/// Makes the machine's root file system read-only but for [`SCRATCH`]: some of
+/// the attacks tested here would otherwise write to it on a runtime that falls
+/// for them.
+fn protect_the_machine() -> io::Result<()> {
+    let scratch = Path::new(SCRATCH);
+    sys::bind(scratch, scratch)?;
+    sys::remount_bind(Path::new("/"), libc::MS_RDONLY)
 }
 
 /// `SAYA_TEST_CGROUPS`: `host` (default), `v1` (without the unified part of a

@@ -4,6 +4,7 @@
 //! each bundle, so a test may change its rootfs freely as long as it replaces
 //! programs instead of writing to them.
 
+use crate::isolation::SCRATCH;
 use crate::{process, runtime, sys};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -30,7 +31,7 @@ const GROUP: &str = "root:x:0:\ndaemon:x:2:\nguest:x:1000:\nstaff:x:50:guest\n";
 /// an overlay or an `exec` test may need more than tmpfs can do.
 #[must_use]
 pub fn scratch_root() -> PathBuf {
-    PathBuf::from(format!("/var/tmp/{}", crate::test::token()))
+    Path::new(SCRATCH).join(crate::test::token())
 }
 
 struct Store {
@@ -61,7 +62,7 @@ extern "C" fn remove_scratch() {
 
 /// Removes what a test process that was killed could not.
 fn remove_stale_scratch() {
-    for entry in fs::read_dir("/var/tmp").into_iter().flatten().flatten() {
+    for entry in fs::read_dir(SCRATCH).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let pid = name
             .to_str()
