@@ -27,6 +27,8 @@ fn shell(script: &str, streams: [BorrowedFd<'_>; 3]) -> Child {
     let envp = StringArray::new(["PATH=/bin:/usr/bin"]);
     clone::spawn(0, None, || {
         let _ = process::new_session();
+        // A test that fails leaves nothing.
+        let _ = process::set_parent_death_signal(libc::SIGKILL);
         let _ = tty::set_controlling(streams[0]);
         for (number, stream) in (0..).zip(streams) {
             let _ = file::replace_stream(stream, number);
@@ -74,10 +76,9 @@ fn the_end_of_the_child_is_told_exactly() {
 
 #[test]
 fn signals_go_to_the_child() {
-    let script = "trap 'kill $!; exit 5' TERM; sleep 1000 & echo ready; wait";
+    let script = "trap 'exit 5' TERM; echo ready; while :; do :; done";
     assert_eq!(run_plainly(script, &[Signal::SIGTERM]), Ended::Exited(5));
-    let script = "trap 'got=1' HUP; trap 'exit 6$got' USR1; sleep 1000 & trap 'kill $!' EXIT; \
-                  echo ready; while :; do wait; done";
+    let script = "trap 'got=1' HUP; trap 'exit 6$got' USR1; echo ready; while :; do :; done";
     assert_eq!(
         run_plainly(script, &[Signal::SIGHUP, Signal::SIGUSR1]),
         Ended::Exited(61)
