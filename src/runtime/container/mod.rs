@@ -5,7 +5,16 @@ pub mod create;
 pub mod delete;
 pub mod exec;
 mod further;
+pub mod kill;
+pub mod list;
 pub mod prepare;
+pub mod ps;
 pub mod run;
+pub mod signal;
 pub mod start;
+pub mod state;
 mod stored;
+pub mod wait;
+
+#[cfg(test)]
+mod tests;

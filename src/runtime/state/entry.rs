@@ -221,6 +221,18 @@ impl Entry {
         })
     }
 
+    /// When the directory last changed: for a half-made container, about when it was begun.
+    #[must_use]
+    pub fn changed(&self) -> std::time::SystemTime {
+        directory::changed(self.dir(), ".").unwrap_or(std::time::UNIX_EPOCH)
+    }
+
+    /// The user who made the directory.
+    #[must_use]
+    pub fn owner_uid(&self) -> u32 {
+        directory::owner(self.dir()).unwrap_or(0)
+    }
+
     /// Locks the entry against other operations that must not run at the same time.
     ///
     /// # Errors

@@ -67,14 +67,6 @@ pub fn remove_file(dir: BorrowedFd<'_>, name: &str) -> Result<()> {
     unlinkat(dir, name, UnlinkatFlags::NoRemoveDir)
 }
 
-/// Removes the empty directory `name` in `dir`.
-///
-/// # Errors
-/// As unlinkat(2).
-pub fn remove_dir(dir: BorrowedFd<'_>, name: &str) -> Result<()> {
-    unlinkat(dir, name, UnlinkatFlags::RemoveDir)
-}
-
 /// The names in `dir` without `.` and `..`, in no order. Names that are not UTF-8 are left out.
 ///
 /// # Errors
@@ -134,12 +126,12 @@ pub fn changed(dir: BorrowedFd<'_>, name: &str) -> Result<std::time::SystemTime>
     Ok(std::time::UNIX_EPOCH + since_epoch)
 }
 
-/// Whether a directory still has a name: an open one may have been removed.
+/// The user whom a directory belongs to.
 ///
 /// # Errors
 /// As fstat(2).
-pub fn is_linked(dir: BorrowedFd<'_>) -> Result<bool> {
-    Ok(fstat(dir)?.st_nlink > 0)
+pub fn owner(dir: BorrowedFd<'_>) -> Result<u32> {
+    Ok(fstat(dir)?.st_uid)
 }
 
 /// Whether two descriptors are the same directory.
