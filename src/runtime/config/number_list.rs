@@ -5,16 +5,15 @@
 const LARGEST: u32 = 8191;
 
 /// The mask of a list, 64 numbers a word, lowest first; an empty list is an empty mask.
+/// Spaces and empty parts pass, as in the kernel.
 ///
 /// # Errors
 /// The part that is no number or range, or out of bounds.
 pub(super) fn mask(list: &str) -> Result<Vec<u64>, &str> {
     let mut words: Vec<u64> = Vec::new();
-    if list.trim().is_empty() {
-        return Ok(words);
-    }
-    for part in list.split(',') {
-        let (low, high) = range(part.trim()).ok_or(part)?;
+    let parts = list.split(',').map(str::trim);
+    for part in parts.filter(|part| !part.is_empty()) {
+        let (low, high) = range(part).ok_or(part)?;
         for number in low..=high {
             let word = (number / 64) as usize;
             if words.len() <= word {
@@ -30,7 +29,7 @@ pub(super) fn mask(list: &str) -> Result<Vec<u64>, &str> {
 
 fn range(part: &str) -> Option<(u32, u32)> {
     let (low, high) = part.split_once('-').unwrap_or((part, part));
-    let (low, high) = (number(low)?, number(high)?);
+    let (low, high) = (number(low.trim())?, number(high.trim())?);
     (low <= high && high <= LARGEST).then_some((low, high))
 }
 
@@ -56,6 +55,7 @@ mod tests {
         assert_eq!(mask(""), Ok(vec![]));
         assert_eq!(mask("0-3,7"), Ok(vec![0b1000_1111]));
         assert_eq!(mask("64, 0"), Ok(vec![1, 1]));
+        assert_eq!(mask(" 0 - 1 ,,2,"), Ok(vec![0b111]));
         assert_eq!(mask("8191").map(|words| words.len()), Ok(128));
         assert_eq!(count(&[0b1000_1111, 1]), 6);
     }
@@ -65,7 +65,7 @@ mod tests {
         for (list, part) in [
             ("0-3,x", "x"),
             ("3-1", "3-1"),
-            ("1,,2", ""),
+            ("1,-,2", "-"),
             ("+1", "+1"),
             ("-1", "-1"),
             ("0-9876543210", "0-9876543210"),

@@ -111,6 +111,12 @@ impl Cursor<'_, '_> {
 
     /// Something to be said that does not stop the container.
     pub(super) fn warn(&self, why: &str) {
+        // As in a fault, what is quoted must not end the line of a log.
+        let why = if why.contains(char::is_control) {
+            why.escape_debug().to_string()
+        } else {
+            why.to_owned()
+        };
         let warning = format!("{}: {why}", self.at());
         self.findings.warnings.borrow_mut().push(warning);
     }
@@ -280,6 +286,12 @@ impl<'d> Cursor<'d, '_> {
     /// The string `key`, absent where it is empty: engines written in Go cannot tell the two.
     pub(super) fn text_at(&self, key: &str) -> Option<&'d str> {
         self.member(key)?.text().filter(|text| !text.is_empty())
+    }
+
+    /// Whether the member `key` is a string and not empty. Reports nothing.
+    pub(super) fn has_text(&self, key: &str) -> bool {
+        let text = self.value.get(key).and_then(Value::as_str);
+        text.is_some_and(|text| !text.is_empty())
     }
 
     /// The boolean `key`; `false` where absent.

@@ -1,5 +1,6 @@
 //! `linux.devices`.
 
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
 use crate::config::path;
@@ -52,20 +53,19 @@ const KINDS: [(&str, DeviceKind); 4] = [
 ];
 
 pub(in crate::config) fn read(linux: &Cursor) -> Vec<Device> {
-    let mut devices: Vec<Device> = Vec::new();
+    let mut seen: HashMap<String, Device> = HashMap::new();
     linux.list("devices", |entry| {
         let device = device(entry)?;
-        match devices.iter().find(|other| other.path == device.path) {
-            None => devices.push(device),
-            Some(other) if same_node(other, &device) => {}
-            Some(other) => entry.refuse(format!(
-                "`{}` is another device in {}",
-                device.path, other.at
-            )),
+        let Some(other) = seen.get(&device.path) else {
+            seen.insert(device.path.clone(), device.clone());
+            return Some(device);
+        };
+        if !same_node(other, &device) {
+            let (path, place) = (&device.path, &other.at);
+            entry.refuse(format!("`{path}` is another device in {place}"));
         }
-        Some(())
-    });
-    devices
+        None
+    })
 }
 
 /// Whether two entries differ in nothing but their place.

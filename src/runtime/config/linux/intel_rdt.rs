@@ -45,7 +45,7 @@ fn clos_id(rdt: &Cursor) -> Option<String> {
 /// Several lines; those for the bandwidth give way to `memBwSchema`.
 fn cache_lines(rdt: &Cursor) -> Vec<String> {
     let text = rdt.text_at("l3CacheSchema").unwrap_or_default();
-    let bandwidth_elsewhere = rdt.text_at("memBwSchema").is_some();
+    let bandwidth_elsewhere = rdt.has_text("memBwSchema");
     let lines = text.lines().filter(|line| !line.trim().is_empty());
     lines
         .filter(|line| !(bandwidth_elsewhere && line.starts_with("MB:")))

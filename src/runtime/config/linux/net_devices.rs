@@ -1,5 +1,7 @@
 //! `linux.netDevices` (runtime-spec 1.3).
 
+use std::collections::HashMap;
+
 use crate::config::namespaces::{NamespaceKind, Namespaces};
 use crate::config::reader::Cursor;
 use crate::error::Pointer;
@@ -16,20 +18,15 @@ pub struct NetDevice {
 }
 
 pub(in crate::config) fn read(linux: &Cursor, namespaces: &Namespaces) -> Vec<NetDevice> {
-    let mut devices: Vec<NetDevice> = Vec::new();
-    linux.map("netDevices", |host_name, entry| {
+    let mut places: HashMap<String, Pointer> = HashMap::new();
+    let devices = linux.map("netDevices", |host_name, entry| {
         let device = net_device(host_name, entry)?;
         let template = device.name.contains('%');
-        match devices.iter().find(|other| other.name == device.name) {
-            Some(other) if !template => {
-                entry.refuse(format!(
-                    "`{}` is also the name of {}",
-                    device.name, other.at
-                ));
-            }
-            _ => devices.push(device),
+        let other = places.insert(device.name.clone(), device.at.clone());
+        if let Some(other) = other.filter(|_| !template) {
+            entry.refuse(format!("`{}` is also the name of {other}", device.name));
         }
-        Some(())
+        Some(device)
     });
     if !devices.is_empty()
         && !namespaces.has(NamespaceKind::Network)

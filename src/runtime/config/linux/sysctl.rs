@@ -1,5 +1,7 @@
 //! `linux.sysctl`: only what a namespace of the container's own confines.
 
+use std::collections::HashMap;
+
 use crate::config::namespaces::{NamespaceKind, Namespaces};
 use crate::config::reader::Cursor;
 use crate::error::Pointer;
@@ -23,23 +25,21 @@ pub(in crate::config) fn read(
     document: &Cursor,
     namespaces: &Namespaces,
 ) -> Vec<Sysctl> {
-    let mut sysctls: Vec<Sysctl> = Vec::new();
+    let mut places: HashMap<String, Pointer> = HashMap::new();
     linux.map("sysctl", |key, entry| {
         let value = entry.text();
         let path = normalise(key, entry)?;
         check_namespace(&path, entry, namespaces);
         check_conflict(&path, entry, document);
-        if let Some(other) = sysctls.iter().find(|other| other.path == path) {
-            entry.refuse(format!("the same key as {}", other.at));
+        if let Some(other) = places.insert(path.clone(), entry.at()) {
+            entry.refuse(format!("the same key as {other}"));
         }
-        sysctls.push(Sysctl {
+        Some(Sysctl {
             path,
             value: value?.to_owned(),
             at: entry.at(),
-        });
-        Some(())
-    });
-    sysctls
+        })
+    })
 }
 
 /// As sysctl.d(5): the first separator decides. After a dot, dots separate and a slash stands
@@ -112,7 +112,7 @@ fn check_conflict(path: &str, entry: &Cursor, document: &Cursor) {
         ("kernel/hostname", "hostname"),
         ("kernel/domainname", "domainname"),
     ] {
-        if path == sysctl && document.text_at(field).is_some() {
+        if path == sysctl && document.has_text(field) {
             entry.refuse_with_hint(format!("conflicts with `{field}`"), "keep one of the two");
         }
     }

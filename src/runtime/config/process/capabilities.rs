@@ -3,6 +3,7 @@
 //! A name that nobody knows is a warning: the specification says so, and an engine built
 //! for a newer kernel must be able to start its containers.
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use crate::config::reader::Cursor;
@@ -38,7 +39,7 @@ pub fn capability_name(number: u32) -> String {
 /// Names that could not be used.
 #[derive(Default)]
 struct Unknown<'d> {
-    names: Vec<&'d str>,
+    names: BTreeSet<&'d str>,
 }
 
 pub(super) fn read(process: &Cursor) -> Capabilities {
@@ -65,8 +66,8 @@ impl<'d> Unknown<'d> {
         let bits = sets.list(key, |name| {
             let name = name.text()?;
             let known = caps::Capability::from_str(name).ok();
-            if known.is_none() && !self.names.contains(&name) {
-                self.names.push(name);
+            if known.is_none() {
+                self.names.insert(name);
             }
             known.map(|capability| capability.bitmask())
         });
@@ -77,13 +78,13 @@ impl<'d> Unknown<'d> {
         if self.names.is_empty() {
             return;
         }
-        let known: Vec<String> = caps::all().iter().map(ToString::to_string).collect();
-        let meant = self
-            .names
-            .iter()
-            .filter_map(|name| suggestion::nearest(name, known.iter().map(String::as_str)));
+        let known = members(u64::MAX);
+        let meant = self.names.iter().filter_map(|name| {
+            suggestion::nearest(name, known.iter().map(|(name, _)| name.as_str()))
+        });
         let meant: Vec<&str> = meant.collect();
-        let names = self.names.join(" ");
+        let names: Vec<&str> = self.names.iter().copied().collect();
+        let names = names.join(" ");
         let mut text = format!("ignoring unknown or unavailable capabilities: [{names}]");
         if !meant.is_empty() {
             text = format!("{text}; did you mean {}?", meant.join(", "));

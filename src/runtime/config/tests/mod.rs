@@ -2,6 +2,7 @@
 
 mod invalid;
 mod linux;
+mod members;
 mod mounts;
 mod oracle;
 mod process;

@@ -78,7 +78,7 @@ fn capability_names_become_masks() {
 fn unknown_capabilities_are_one_warning() {
     let document = minimal(&json!({"process": {"capabilities": {
         "bounding": ["TEST_CAP", "CAP_KILL"],
-        "permitted": ["TEST_CAP", "chown", "CAP_KILL"],
+        "permitted": ["TEST_CAP", "chown", "CAP_KILL", "a\nb"],
     }}}));
     let config = accept(&document);
     assert_eq!(config.process.unwrap().capabilities.permitted, 1 << 5);
@@ -86,7 +86,7 @@ fn unknown_capabilities_are_one_warning() {
         config.warnings,
         [
             "/process/capabilities: ignoring unknown or unavailable capabilities: \
-          [TEST_CAP chown]; did you mean CAP_CHOWN?"
+          [TEST_CAP a\\nb chown]; did you mean CAP_CHOWN?"
         ]
     );
 }
