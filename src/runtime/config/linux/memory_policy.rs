@@ -38,6 +38,16 @@ const FLAGS: [(&str, u32); 3] = [
 const RELATIVE_NODES: u32 = 1 << 14;
 const STATIC_NODES: u32 = 1 << 15;
 
+/// The names of all modes (features.md, `linux.memoryPolicy.modes`).
+pub fn memory_policy_modes() -> impl Iterator<Item = &'static str> {
+    MODES.iter().map(|(name, _)| *name)
+}
+
+/// The names of all flags (features.md, `linux.memoryPolicy.flags`).
+pub fn memory_policy_flags() -> impl Iterator<Item = &'static str> {
+    FLAGS.iter().map(|(name, _)| *name)
+}
+
 pub(in crate::config) fn read(linux: &Cursor) -> Option<MemoryPolicy> {
     let policy = linux.object("memoryPolicy")?;
     let mode = mode(&policy);

@@ -9,7 +9,7 @@ mod sysctl;
 
 pub use devices::{Device, DeviceKind};
 pub use intel_rdt::IntelRdt;
-pub use memory_policy::MemoryPolicy;
+pub use memory_policy::{MemoryPolicy, memory_policy_flags, memory_policy_modes};
 pub use net_devices::NetDevice;
 pub use sysctl::Sysctl;
 

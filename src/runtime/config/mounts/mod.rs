@@ -79,6 +79,11 @@ pub struct Propagation {
     pub recursive: bool,
 }
 
+/// The mount options with a meaning of their own, sorted (features.md, `mountOptions`).
+pub fn option_names() -> impl Iterator<Item = &'static str> {
+    options::supported_names()
+}
+
 /// Not cleaned: `..` after a symbolic link is for the kernel to resolve.
 fn from_bundle(bundle: &str, source: &str) -> String {
     if source.starts_with('/') {

@@ -123,6 +123,11 @@ fn refuse_unpermitted(sets: &Cursor, capabilities: Capabilities) {
     }
 }
 
+pub(super) fn names() -> Vec<String> {
+    let all = members(u64::MAX).into_iter();
+    all.map(|(name, _)| name).collect()
+}
+
 /// Names and bits of a mask, lowest first.
 fn members(mask: u64) -> Vec<(String, u64)> {
     if mask == 0 {

@@ -79,6 +79,13 @@ impl Process {
     }
 }
 
+/// The names of all capabilities that this version knows, in the kernel's order (features.md,
+/// `linux.capabilities`).
+#[must_use]
+pub fn capability_names() -> Vec<String> {
+    capabilities::names()
+}
+
 /// Reads the process object under the cursor. `None` only after a report.
 pub(super) fn read(cursor: &Cursor) -> Option<Process> {
     refuse_labels(cursor);

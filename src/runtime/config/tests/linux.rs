@@ -236,6 +236,26 @@ fn sysctl_keys_are_read_in_both_notations() {
 }
 
 #[test]
+fn the_names_of_memory_policies_are_those_of_the_specification() {
+    for mode in crate::config::linux::memory_policy_modes() {
+        let nodes = if matches!(mode, "MPOL_DEFAULT" | "MPOL_LOCAL") {
+            ""
+        } else {
+            "0"
+        };
+        linux(&json!({"memoryPolicy": {"mode": mode, "nodes": nodes}}));
+    }
+    let flags: Vec<&str> = crate::config::linux::memory_policy_flags().collect();
+    let names = [
+        "MPOL_F_NUMA_BALANCING",
+        "MPOL_F_RELATIVE_NODES",
+        "MPOL_F_STATIC_NODES",
+    ];
+    assert_eq!(flags, names);
+    assert_eq!(crate::config::linux::memory_policy_modes().count(), 7);
+}
+
+#[test]
 fn memory_policies_are_modes_with_flags_and_a_mask() {
     for (policy, mode, nodes) in [
         (json!({"mode": "MPOL_DEFAULT"}), 0, vec![]),

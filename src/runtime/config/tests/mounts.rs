@@ -113,6 +113,19 @@ fn propagation_changes_keep_their_order() {
     assert_eq!(with_options("tmpfs", &names).propagation, wanted);
 }
 
+/// What the specification says MUST or SHOULD be supported, and what runc has besides.
+#[test]
+fn the_options_of_the_specification_are_known() {
+    let wanted = "async atime bind defaults dev diratime dirsync exec iversion lazytime loud mand \
+        noatime nodev nodiratime noexec noiversion nolazytime nomand norelatime nostrictatime \
+        nosuid nosymfollow private ratime rbind rdev rdiratime relatime remount rexec rnoatime \
+        rnodev rnodiratime rnoexec rnorelatime rnostrictatime rnosuid rnosymfollow ro rprivate \
+        rrelatime rro rrw rshared rslave rstrictatime rsuid rsymfollow runbindable rw shared \
+        silent slave strictatime suid symfollow sync tmpcopyup unbindable";
+    let names: Vec<&str> = crate::config::mounts::option_names().collect();
+    assert_eq!(names, wanted.split_whitespace().collect::<Vec<_>>());
+}
+
 type Parameters<'m> = (Vec<(&'m str, &'m str)>, Vec<(String, &'m str)>);
 
 /// Keys of the flags and data of a file system or remount, with the options they come from.

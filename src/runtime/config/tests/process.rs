@@ -75,6 +75,14 @@ fn capability_names_become_masks() {
 }
 
 #[test]
+fn all_capabilities_are_named_in_the_kernels_order() {
+    let names = crate::config::process::capability_names();
+    assert_eq!(names.len(), 41);
+    assert_eq!(names[0], "CAP_CHOWN");
+    assert_eq!(names[40], "CAP_CHECKPOINT_RESTORE");
+}
+
+#[test]
 fn unknown_capabilities_are_one_warning() {
     let document = minimal(&json!({"process": {"capabilities": {
         "bounding": ["TEST_CAP", "CAP_KILL"],

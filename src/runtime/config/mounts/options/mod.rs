@@ -13,6 +13,8 @@ use crate::config::suggestion;
 use crate::error::Pointer;
 use table::{Effect, effect};
 
+pub(super) use table::supported_names;
+
 /// `MOUNT_ATTR__ATIME` (mount_setattr(2)): a field of three bits, not three flags.
 const ATIME: u64 = libc::MOUNT_ATTR__ATIME;
 

@@ -146,6 +146,14 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
     OPTIONS.iter().map(|(name, _)| *name)
 }
 
+/// All names but those that are refused.
+pub(in crate::config::mounts) fn supported_names() -> impl Iterator<Item = &'static str> {
+    let supported = OPTIONS.iter();
+    supported
+        .filter(|(_, effect)| !matches!(effect, Effect::IdMap))
+        .map(|(name, _)| *name)
+}
+
 /// Whether a superblock flag takes something away.
 pub(super) fn is_negative(flag: &str) -> bool {
     matches!(flag, "rw" | "async" | "nolazytime" | "nomand")
