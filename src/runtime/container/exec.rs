@@ -152,9 +152,9 @@ fn enter(request: &Request<'_>, further: &Further<'_>, stay: Stay) -> Result<Ran
         (Some(console), Some(master)) => Some(Terminal { console, master }),
         _ => None,
     };
-    let ended = foreground.supervise(&waiting.child, terminal)?;
+    let end = foreground.supervise(&waiting.child, terminal)?;
     Ok(Ran {
-        code: ended.code(),
+        code: i32::from(end.exit_code()),
         warnings,
     })
 }

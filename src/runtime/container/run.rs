@@ -7,9 +7,9 @@ use super::prepare::{Request, check_detached_terminal, prepare};
 use super::{delete, further, start};
 use crate::error::{Error, Kind, Result};
 use crate::plan::Begin;
-use crate::state::{Exit, Outcome, Record};
+use crate::state::{Exit, Record};
 use crate::sys::clock;
-use crate::sys::wait::Ended;
+use crate::sys::pidfd::End;
 use crate::terminal::{Foreground, HostConsole, Orphans, Terminal};
 
 /// How `run` and `exec` stand to their process.
@@ -76,10 +76,10 @@ pub fn run(request: &Request<'_>, stay: Stay, afterwards: Afterwards) -> Result<
         (Some(console), Some(master)) => Some(Terminal { console, master }),
         _ => None,
     };
-    let ended = foreground.supervise(&nascent.child, terminal)?;
-    making.entry.write_exit(&exit(ended, &record))?;
+    let end = foreground.supervise(&nascent.child, terminal)?;
+    making.entry.write_exit(&exit(end, &record))?;
     let mut ran = Ran {
-        code: ended.code(),
+        code: i32::from(end.exit_code()),
         warnings,
     };
     if afterwards == Afterwards::Delete {
@@ -112,13 +112,9 @@ fn refuse_console_socket(request: &Request<'_>) -> Result<()> {
 }
 
 /// The durable record of an end that we have seen ourselves.
-fn exit(ended: Ended, record: &Record) -> Exit {
-    let outcome = match ended {
-        Ended::Exited(code) => Outcome::Code(u8::try_from(code).unwrap_or(u8::MAX)),
-        Ended::Signalled(signal) => Outcome::Signal(signal),
-    };
+fn exit(end: End, record: &Record) -> Exit {
     Exit {
-        outcome,
+        outcome: end.into(),
         started: record.started.clone(),
         finished: Some(clock::now()),
     }

@@ -21,6 +21,7 @@ use serde::Serialize;
 
 use crate::config::{Hook, HookKind};
 use crate::error::{Error, Kind, Result, errno_in_words};
+use crate::sys::pidfd;
 
 pub use supervise::{End, Outcome, Streams, supervise};
 pub use tail::Tail;
@@ -141,9 +142,9 @@ fn not_started(
 /// See [`run`]; [`Kind::Timeout`] when the time limit ended it.
 pub fn verdict(kind: HookKind, index: usize, hook: &Hook, outcome: &Outcome) -> Result<()> {
     let ending = match outcome.end {
-        End::Exited(0) => return Ok(()),
-        End::Exited(code) => format!("exit status {code}"),
-        End::Signalled(signal) => format!("killed by {}", signal_name(signal)),
+        End::Ended(pidfd::End::Code(0)) => return Ok(()),
+        End::Ended(pidfd::End::Code(code)) => format!("exit status {code}"),
+        End::Ended(pidfd::End::Signal(signal)) => format!("killed by {}", signal_name(signal)),
         End::TimedOut(limit) => format!("killed after its timeout of {} s", limit.as_secs_f64()),
     };
     let why = match outcome.explanation() {

@@ -12,7 +12,8 @@ use nix::unistd::{Pid, read, write};
 use super::Tail;
 use crate::error::{Doing, Result};
 use crate::sys::clone::Child;
-use crate::sys::wait::{self, Ended, Wait};
+use crate::sys::pidfd::Life;
+use crate::sys::{pidfd, wait};
 
 /// How long a killed hook may take to die (uninterruptible sleep) before it is left behind.
 const GRACE: Duration = Duration::from_secs(10);
@@ -34,10 +35,8 @@ pub struct Streams {
 /// How a hook ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// Exit status.
-    Exited(i32),
-    /// Signal.
-    Signalled(i32),
+    /// It exited, or a signal ended it.
+    Ended(pidfd::End),
     /// Its time limit, which is given, was over.
     TimedOut(Duration),
 }
@@ -91,11 +90,10 @@ pub fn supervise(
         }
     };
     let end = match ending {
-        Ending::Child => match wait::reap(child.pid, Wait::Block).doing("wait for the hook")? {
-            Some(Ended::Signalled(signal)) => End::Signalled(signal),
-            Some(Ended::Exited(code)) => End::Exited(code),
-            None => End::Exited(127),
-        },
+        Ending::Child => {
+            let end = pidfd::reap(child.pidfd.as_fd()).doing("wait for the hook")?;
+            End::Ended(end)
+        }
         Ending::Limit(limit) => {
             reap_killed(child);
             End::TimedOut(limit)
@@ -118,10 +116,11 @@ fn succeeded(child: &Child) -> bool {
 
 /// Reaps a killed child, unless it is stuck in the kernel for longer than [`GRACE`].
 fn reap_killed(child: &Child) {
-    let mut ended = [PollFd::new(child.pidfd.as_fd(), PollFlags::POLLIN)];
     let deadline = Instant::now() + GRACE;
-    while let Err(Errno::EINTR) = poll(&mut ended, time_left(Some(deadline))) {}
-    let _ = wait::reap(child.pid, Wait::Poll);
+    if let Ok(Life::Ended) = pidfd::poll_end(child.pidfd.as_fd(), Some(deadline)) {
+        // ECHILD: whoever reaped it has done what is to be done.
+        let _ = pidfd::reap(child.pidfd.as_fd());
+    }
 }
 
 fn time_left(deadline: Option<Instant>) -> PollTimeout {

@@ -263,7 +263,7 @@ impl Container {
 impl Drop for Container {
     fn drop(&mut self) {
         let _ = wait::kill_group(self.0.pid);
-        let _ = wait::reap(self.0.pid, wait::Wait::Block);
+        let _ = pidfd::reap(self.0.pidfd.as_fd());
     }
 }
 
@@ -352,7 +352,7 @@ fn entering_a_dead_container_fails_by_name() {
         return;
     };
     wait::kill_group(container.0.pid).unwrap();
-    wait::reap(container.0.pid, wait::Wait::Block).unwrap();
+    pidfd::reap(container.0.pidfd.as_fd()).unwrap();
     let entry = Entry::Container {
         init: container.0.pidfd.as_fd(),
         namespaces: INSIDE,

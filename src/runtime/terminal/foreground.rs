@@ -13,7 +13,8 @@ use super::relay::Turn;
 use super::session::{Session, Terminal};
 use crate::error::{Doing, Result};
 use crate::sys::clone::Child;
-use crate::sys::wait::{self, Ended, Wait};
+use crate::sys::pidfd::{self, End};
+use crate::sys::wait;
 
 /// Reads of the terminal after the child's end: what it wrote before is in the kernel (at most
 /// 64 KiB); processes that go on writing to it are not waited for.
@@ -85,14 +86,14 @@ impl Foreground {
     ///
     /// # Errors
     /// The terminal's mode cannot be set; poll(2) or waitpid(2) failed. The child lives on then.
-    pub fn supervise(&mut self, child: &Child, terminal: Option<Terminal>) -> Result<Ended> {
+    pub fn supervise(&mut self, child: &Child, terminal: Option<Terminal>) -> Result<End> {
         let session = terminal
             .map(|terminal| Session::new(terminal, stdin().as_fd(), stdout().as_fd()))
             .transpose()?;
         self.attend(child, session)
     }
 
-    fn attend(&mut self, child: &Child, mut session: Option<Session>) -> Result<Ended> {
+    fn attend(&mut self, child: &Child, mut session: Option<Session>) -> Result<End> {
         let ended = loop {
             let ready = self.wait(child, session.as_ref()).doing("poll")?;
             if ready.signals
@@ -100,10 +101,8 @@ impl Foreground {
             {
                 break ended;
             }
-            if ready.child
-                && let Some(ended) = wait::reap(child.pid, Wait::Block).doing("wait")?
-            {
-                break ended;
+            if ready.child {
+                break pidfd::reap(child.pidfd.as_fd()).doing("wait for the process")?;
             }
             if let Some(session) = &mut session {
                 if ready.input {
@@ -144,7 +143,7 @@ impl Foreground {
     }
 
     /// Handles all signals that wait; the child's end, if reaping orphans met it.
-    fn handle_signals(&self, child: &Child, session: Option<&Session>) -> Result<Option<Ended>> {
+    fn handle_signals(&self, child: &Child, session: Option<&Session>) -> Result<Option<End>> {
         while let Some(number) = self.next_signal()? {
             match number {
                 libc::SIGCHLD => {
@@ -156,7 +155,7 @@ impl Foreground {
                     session.into_iter().for_each(Session::resize)
                 }
                 // ESRCH: it has ended, which the next poll will say.
-                other => drop(wait::signal(child.pid, other)),
+                other => drop(pidfd::send_signal(child.pidfd.as_fd(), other)),
             }
         }
         Ok(None)
@@ -167,7 +166,7 @@ impl Foreground {
         Ok(signal.map(|signal| signal.ssi_signo.cast_signed()))
     }
 
-    fn reap_orphans(&self, child: &Child) -> Option<Ended> {
+    fn reap_orphans(&self, child: &Child) -> Option<End> {
         if self.orphans == Orphans::Leave {
             return None;
         }

@@ -48,7 +48,7 @@ fn null() -> File {
 }
 
 /// Runs a script without a terminal; `signals` are sent to us once it says it is ready.
-fn run_plainly(script: &str, signals: &[Signal]) -> Ended {
+fn run_plainly(script: &str, signals: &[Signal]) -> End {
     let (ready, output) = pipe().unwrap();
     let null = null();
     let child = shell(script, [null.as_fd(), output.as_fd(), null.as_fd()]);
@@ -69,19 +69,19 @@ fn run_plainly(script: &str, signals: &[Signal]) -> Ended {
 
 #[test]
 fn the_end_of_the_child_is_told_exactly() {
-    assert_eq!(run_plainly("exit 3", &[]), Ended::Exited(3));
-    assert_eq!(run_plainly("kill -KILL $$", &[]), Ended::Signalled(9));
-    assert_eq!(run_plainly("kill -35 $$", &[]), Ended::Signalled(35));
+    assert_eq!(run_plainly("exit 3", &[]), End::Code(3));
+    assert_eq!(run_plainly("kill -KILL $$", &[]), End::Signal(9));
+    assert_eq!(run_plainly("kill -35 $$", &[]), End::Signal(35));
 }
 
 #[test]
 fn signals_go_to_the_child() {
     let script = "trap 'exit 5' TERM; echo ready; while :; do :; done";
-    assert_eq!(run_plainly(script, &[Signal::SIGTERM]), Ended::Exited(5));
+    assert_eq!(run_plainly(script, &[Signal::SIGTERM]), End::Code(5));
     let script = "trap 'got=1' HUP; trap 'exit 6$got' USR1; echo ready; while :; do :; done";
     assert_eq!(
         run_plainly(script, &[Signal::SIGHUP, Signal::SIGUSR1]),
-        Ended::Exited(61)
+        End::Code(61)
     );
 }
 
@@ -90,7 +90,7 @@ fn signals_that_mean_us_are_kept_from_the_child() {
     // SIGWINCH would interrupt the wait with a status above 128, SIGCHLD is the child's own affair.
     let script = "trap 'exit 9' WINCH; trap 'exit 8' INT; echo ready; while :; do :; done";
     let ended = run_plainly(script, &[Signal::SIGWINCH, Signal::SIGCHLD, Signal::SIGINT]);
-    assert_eq!(ended, Ended::Exited(8));
+    assert_eq!(ended, End::Code(8));
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn the_signal_mask_is_restored() {
 
 /// A script on a pseudoterminal, relayed to a host terminal in another thread.
 struct Attached {
-    thread: JoinHandle<(Ended, i64)>,
+    thread: JoinHandle<(End, i64)>,
     /// The user's side of the host terminal.
     user: File,
     /// The host terminal itself.
@@ -153,7 +153,7 @@ fn attach(script: &str, stdin: Option<OwnedFd>, stdout: Option<OwnedFd>) -> Atta
 
 impl Attached {
     /// What the user sees until the last holder of the host terminal is gone.
-    fn read_to_end(self) -> (String, Ended) {
+    fn read_to_end(self) -> (String, End) {
         let (ended, _) = self.thread.join().unwrap();
         drop(self.console);
         let mut seen = Vec::new();
@@ -189,7 +189,7 @@ fn keys_output_and_window_size_are_relayed_and_the_mode_is_restored() {
     assert_eq!(read_line(&attached.user), "got hello\r\n");
     assert_eq!(read_line(&attached.user), "33 77\r\n");
     let (ended, _) = attached.thread.join().unwrap();
-    assert_eq!(ended, Ended::Exited(4));
+    assert_eq!(ended, End::Code(4));
     let restored = tcgetattr(&console).unwrap();
     assert!(
         restored
@@ -215,7 +215,7 @@ fn everything_written_before_the_end_arrives() {
     let (ended, _) = attached.thread.join().unwrap();
     // Its last holder: the reader sees the end.
     drop(attached.console);
-    assert_eq!(ended, Ended::Exited(0));
+    assert_eq!(ended, End::Code(0));
     let seen = String::from_utf8(reader.join().unwrap()).unwrap();
     let expected: String = (0..400).map(|n| format!("line {n}\r\n")).collect();
     assert_eq!(seen, expected);
@@ -228,7 +228,7 @@ fn the_end_of_the_input_does_not_end_the_session() {
     let script = "stty -echo; echo ready; read a; sleep 0.2; echo \"$a and on\"; exit 2";
     let attached = attach(script, Some(input), None);
     let (seen, ended) = attached.read_to_end();
-    assert_eq!(ended, Ended::Exited(2));
+    assert_eq!(ended, End::Code(2));
     assert!(seen.contains("one and on\r\n"), "{seen:?}");
 }
 
@@ -244,7 +244,7 @@ fn a_stalled_reader_holds_the_writer_without_spinning() {
     File::from(reader).read_to_end(&mut seen).unwrap();
     assert_eq!(seen.len(), 400_000);
     let (ended, busy) = attached.thread.join().unwrap();
-    assert_eq!(ended, Ended::Exited(3));
+    assert_eq!(ended, End::Code(3));
     assert!(busy < 200, "{busy} ms of processor time");
 }
 
@@ -254,7 +254,7 @@ fn output_that_nobody_reads_any_more_does_not_stop_the_child() {
     drop(reader);
     let attached = attach("head -c 400000 /dev/zero; exit 3", None, Some(output));
     let (ended, _) = attached.thread.join().unwrap();
-    assert_eq!(ended, Ended::Exited(3));
+    assert_eq!(ended, End::Code(3));
 }
 
 #[test]
@@ -275,8 +275,8 @@ fn orphans_are_reaped() {
     const ALONE: &str = "SAYA_TEST_ORPHANS_ALONE";
     if std::env::var_os(ALONE).is_some() {
         let alone = clone::spawn(0, None, || process::exit_now(i32::from(!reaps_an_orphan())));
-        let ended = wait::reap(alone.unwrap().pid, Wait::Block).unwrap();
-        assert_eq!(ended, Some(Ended::Exited(0)));
+        let end = pidfd::reap(alone.unwrap().pidfd.as_fd()).unwrap();
+        assert_eq!(end, End::Code(0));
         return;
     }
     let output = std::process::Command::new(std::env::current_exe().unwrap())
@@ -300,5 +300,5 @@ fn reaps_an_orphan() -> bool {
     let child = shell(script, [null.as_fd(); 3]);
     let ended = foreground.supervise(&child, None).unwrap();
     drop(foreground);
-    ended == Ended::Exited(7) && !nix::sys::prctl::get_child_subreaper().unwrap()
+    ended == End::Code(7) && !nix::sys::prctl::get_child_subreaper().unwrap()
 }
