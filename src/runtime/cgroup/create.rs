@@ -8,11 +8,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 
-use super::files::{at, c_string, id, is_gone, open_below, open_file, open_mount, open_recorded};
+use super::files::{at, c_string, id, is_gone, open_below, open_file, open_mount};
 use super::life::frozen;
 use super::placement::{Directory, Placement};
 use super::{tree, v1};
-use crate::error::{Context, Error, Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::sys;
 use crate::sys::cgroup::remove_dir;
 use crate::sys::file::make_dir;
@@ -32,7 +32,7 @@ pub(super) struct OpenDirectory {
     pub(super) place: Directory,
     pub(super) fd: OwnedFd,
     /// How many components at the end of the path were made; 0 where the cgroup was there.
-    made: usize,
+    pub(super) made: usize,
 }
 
 impl Cgroup {
@@ -59,32 +59,6 @@ impl Cgroup {
             place.id = cgroup.directories.last().and_then(|opened| opened.place.id);
         }
         Ok(cgroup)
-    }
-
-    /// Opens the cgroups of a container that exists, to put another process into them.
-    ///
-    /// # Errors
-    /// When one of them is gone.
-    pub fn open(placement: &Placement) -> Result<Self> {
-        let open = |place: &Directory| {
-            let fd = open_recorded(place)?
-                .ok_or(Errno::ENOENT)
-                .map_err(|errno| Error::from_errno(errno, "enter the container's cgroup"))
-                .at(std::path::Path::new(&place.host_path()))?;
-            Ok(OpenDirectory {
-                place: place.clone(),
-                fd,
-                made: 0,
-            })
-        };
-        Ok(Self {
-            placement: placement.clone(),
-            directories: placement
-                .directories
-                .iter()
-                .map(open)
-                .collect::<Result<_>>()?,
-        })
     }
 
     /// The placement with the kernel's ids of the cgroups, for the container's record.

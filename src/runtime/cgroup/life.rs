@@ -18,7 +18,8 @@ use super::placement::{Directory, Placement};
 use super::{holders, tree, v1};
 use crate::error::{Context, Doing, Error, Kind, Result};
 use crate::sys;
-use crate::sys::cgroup::{Event, open_process, remove_dir, send_signal, wait_any};
+use crate::sys::cgroup::{Event, remove_dir, wait_any};
+use crate::sys::pidfd;
 
 /// Most processes that are signalled, or waited for, at once: bounds the open descriptors.
 const BATCH: usize = 128;
@@ -141,7 +142,7 @@ fn signal_each(placement: &Placement, signal: libc::c_int) -> Result<()> {
 fn signal_batch(placement: &Placement, pids: &[libc::pid_t], signal: libc::c_int) -> Result<()> {
     let processes: Vec<_> = pids
         .iter()
-        .filter_map(|&pid| Some((pid, open_process(pid).ok()?)))
+        .filter_map(|&pid| Some((pid, pidfd::open(pid).ok()?)))
         .collect();
     let members = members(placement)?;
     for (pid, process) in processes {
@@ -160,7 +161,7 @@ fn send_signal_to_member(
     signal: libc::c_int,
 ) -> sys::Result<()> {
     if members.contains(&pid) {
-        send_signal(process.as_fd(), signal)
+        pidfd::send_signal(process.as_fd(), signal)
     } else {
         Ok(())
     }
@@ -301,7 +302,7 @@ fn wait_populated(place: &Directory, timeout: Duration) -> Result<bool> {
 
 /// Waits until one of the processes has ended. v1 tells of no event of a cgroup itself.
 fn wait_ended(pids: &Pids, timeout: Duration) -> Result<bool> {
-    let open = |&pid: &libc::pid_t| open_process(pid).ok();
+    let open = |&pid: &libc::pid_t| pidfd::open(pid).ok();
     let processes: Vec<OwnedFd> = pids.iter().take(BATCH).filter_map(open).collect();
     if processes.is_empty() && !pids.is_empty() {
         return Ok(true);

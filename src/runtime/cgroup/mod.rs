@@ -8,6 +8,7 @@
 
 mod create;
 pub mod devices;
+mod enter;
 mod files;
 mod holders;
 pub mod layout;
@@ -19,6 +20,7 @@ mod tree;
 mod v1;
 
 pub use create::Cgroup;
+pub use enter::Below;
 pub use layout::{Layout, Mode};
 pub use life::{is_frozen, kill_all, pids, remove, wait_empty};
 pub use placement::{Directory, Driver, Placement, place};

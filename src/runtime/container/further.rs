@@ -49,7 +49,7 @@ impl Further<'_> {
     /// Makes the process up to its program.
     pub(super) fn spawn(&self) -> Result<Waiting> {
         let host = Host::read()?;
-        let cgroup = Cgroup::open(&self.record.cgroup)?;
+        let cgroup = Cgroup::open_beside(&self.record.cgroup, self.record.init.pid)?;
         let procs = cgroup.open_procs()?;
         let target = Target {
             pid: self.record.init.pid,

@@ -1,10 +1,8 @@
-//! What cgroups need of the kernel beyond plain files: events on control files, and signals to
-//! processes by descriptor. Every function here is async-signal-safe.
+//! What cgroups need of the kernel beyond plain files: events on several descriptors, and removal.
 
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Duration;
 
-use super::file::owned;
 use super::{Result, check};
 
 /// statfs(2) magic of a cgroup v1 hierarchy; libc's own constant differs in type by target.
@@ -53,33 +51,6 @@ pub fn wait_any(fds: &[BorrowedFd<'_>], event: Event, timeout: Duration) -> Resu
         Err(nix::errno::Errno::EINTR) => Ok(false),
         other => other.map(|count| count > 0),
     }
-}
-
-/// pidfd_open(2), since Linux 5.3.
-///
-/// # Errors
-/// `ESRCH` when there is no such process.
-pub fn open_process(pid: libc::pid_t) -> Result<OwnedFd> {
-    // SAFETY: no pointers.
-    check(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) }).map(owned)
-}
-
-/// pidfd_send_signal(2), since Linux 5.1.
-///
-/// # Errors
-/// `ESRCH` when the process has ended; `EPERM`; `EINVAL` for no signal.
-pub fn send_signal(process: BorrowedFd<'_>, signal: libc::c_int) -> Result<()> {
-    // SAFETY: a null siginfo means that of kill(2).
-    check(unsafe {
-        libc::syscall(
-            libc::SYS_pidfd_send_signal,
-            process.as_raw_fd(),
-            signal,
-            std::ptr::null::<libc::siginfo_t>(),
-            0,
-        )
-    })
-    .map(drop)
 }
 
 /// rmdir(2) of one name in a directory.

@@ -2,6 +2,7 @@
 
 mod create;
 mod devices;
+mod enter;
 mod life;
 mod sandbox;
 
