@@ -130,38 +130,53 @@ fn refuse_id_maps(entry: &Cursor) {
 
 fn kind(entry: &Cursor, options: &Options, bundle: &str) -> Option<MountKind> {
     let fstype = entry.text_at("type").unwrap_or_default();
+    let source = entry.member("source").and_then(|source| source.text());
     if options.remount || options.bind.is_some() || fstype != "tmpfs" {
         options.refuse_copy_up(entry);
     }
-    if options.remount {
-        return Some(remount(entry, options));
+    match options.bind {
+        _ if options.remount => Some(remount(entry, options, fstype)),
+        Some(bind) => {
+            options.refuse_file_system_options(entry, "a bind mount");
+            Some(MountKind::Bind {
+                source: from_bundle(bundle, bind_source(entry, source)?),
+                recursive: bind == BindOption::Tree,
+            })
+        }
+        None => file_system(entry, options, fstype, source),
     }
-    if let Some(bind) = options.bind {
-        options.refuse_file_system_options(entry, "a bind mount");
-        return bind_kind(entry, bind, bundle);
-    }
+}
+
+fn file_system(
+    entry: &Cursor,
+    options: &Options,
+    fstype: &str,
+    source: Option<&str>,
+) -> Option<MountKind> {
+    let refuse = |why: String, hint| {
+        let fault = Fault::invalid(entry.at().key("type"), why);
+        entry.report(fault.hint(hint));
+        None
+    };
     match fstype {
-        "" => {
-            let fault = Fault::invalid(entry.at().key("type"), "required, but missing");
-            entry
-                .report(fault.hint("only a mount with `bind`, `rbind` or `remount` needs no type"));
-            None
-        }
-        "bind" | "none" => {
-            let why = format!("`{fstype}` is not a file system");
-            entry.report(
-                Fault::invalid(entry.at().key("type"), why)
-                    .hint("a bind mount is asked for by the option `bind` or `rbind`"),
-            );
-            None
-        }
+        "" => refuse(
+            "required, but missing".to_owned(),
+            "only a mount with `bind`, `rbind` or `remount` needs no type",
+        ),
+        "bind" | "none" => refuse(
+            format!("`{fstype}` is not a file system"),
+            "a bind mount is asked for by the option `bind` or `rbind`",
+        ),
         "cgroup" => {
             options.refuse_file_system_options(entry, "the container's cgroup tree");
             Some(MountKind::Cgroup)
         }
         fstype => Some(MountKind::Filesystem {
             fstype: fstype.to_owned(),
-            source: entry.text_at("source").unwrap_or(fstype).to_owned(),
+            source: source
+                .filter(|source| !source.is_empty())
+                .unwrap_or(fstype)
+                .to_owned(),
             flags: options.superblock_set(),
             data: options.data_for(fstype),
             copy_up: options.copy_up.is_some(),
@@ -169,7 +184,7 @@ fn kind(entry: &Cursor, options: &Options, bundle: &str) -> Option<MountKind> {
     }
 }
 
-fn remount(entry: &Cursor, options: &Options) -> MountKind {
+fn remount(entry: &Cursor, options: &Options, fstype: &str) -> MountKind {
     let bind = options.bind.is_some();
     if bind {
         options.refuse_file_system_options(entry, "a remount with `bind`");
@@ -182,23 +197,15 @@ fn remount(entry: &Cursor, options: &Options) -> MountKind {
     MountKind::Remount {
         bind,
         flags: options.superblock.clone(),
-        data: options.data_for(entry.text_at("type").unwrap_or_default()),
+        data: options.data_for(fstype),
     }
 }
 
-fn bind_kind(entry: &Cursor, bind: BindOption, bundle: &str) -> Option<MountKind> {
-    bind_source(entry).map(|source| MountKind::Bind {
-        source: from_bundle(bundle, source),
-        recursive: bind == BindOption::Tree,
-    })
-}
-
-fn bind_source<'d>(entry: &Cursor<'d, '_>) -> Option<&'d str> {
-    let source = entry.required("source")?;
-    let path = source.text()?;
-    if path.is_empty() {
-        source.refuse("a bind mount needs a source");
+fn bind_source<'d>(entry: &Cursor, source: Option<&'d str>) -> Option<&'d str> {
+    entry.required("source")?;
+    if source.is_some_and(str::is_empty) {
+        entry.refuse_at("source", "a bind mount needs a source");
         return None;
     }
-    Some(path)
+    source
 }

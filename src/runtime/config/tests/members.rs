@@ -5,8 +5,14 @@ use serde_json::{Value, json};
 use super::valid::corpus;
 use crate::config::Config;
 
-/// The pointers of all values below `value`, containers too.
-fn places(value: &Value, at: &str, found: &mut Vec<String>) {
+/// The pointers of all values below `document`, containers too.
+pub(super) fn places(document: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    collect(document, "", &mut found);
+    found
+}
+
+fn collect(value: &Value, at: &str, found: &mut Vec<String>) {
     let members: Vec<(String, &Value)> = match value {
         Value::Object(members) => members
             .iter()
@@ -22,7 +28,7 @@ fn places(value: &Value, at: &str, found: &mut Vec<String>) {
     };
     for (key, member) in members {
         let below = format!("{at}/{key}");
-        places(member, &below, found);
+        collect(member, &below, found);
         found.push(below);
     }
 }
@@ -33,8 +39,7 @@ fn a_wrong_type_is_reported_once_and_at_its_place_wherever_it_is() {
         .into_iter()
         .find(|(name, _)| name == "every-member")
         .unwrap();
-    let mut all = Vec::new();
-    places(&document, "", &mut all);
+    let all = places(&document);
     assert!(all.len() > 200, "only {} places", all.len());
     for place in all {
         let mut broken = document.clone();

@@ -4,8 +4,9 @@
 use std::path::Path;
 
 use oci_spec::runtime::{LinuxNamespaceType, Spec};
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::members::places;
 use super::valid::{accept, corpus};
 use crate::config::{Config, NamespaceSource, Process};
 
@@ -151,5 +152,47 @@ fn name_of(kind: LinuxNamespaceType) -> &'static str {
         LinuxNamespaceType::Pid => "pid",
         LinuxNamespaceType::Network => "network",
         LinuxNamespaceType::Time => "time",
+    }
+}
+
+/// Every value of a document in turn replaced by odd ones: nothing panics, and what we still
+/// accept the oracle accepts too.
+#[test]
+fn what_we_accept_of_a_damaged_document_the_oracle_accepts() {
+    let odd = json!([
+        null, true, -1, 0, 1, u64::MAX, 1e300, 1.5, "", "x", "a/b", "\0", [], [[]], ["x"], {},
+        {"a": "b"}
+    ]);
+    let mut differences = Vec::new();
+    for (name, document) in corpus() {
+        for place in places(&document) {
+            for value in odd.as_array().unwrap() {
+                let mut damaged = document.clone();
+                *damaged.pointer_mut(&place).unwrap() = value.clone();
+                if Config::from_spec(&damaged, "/bundle").is_ok()
+                    && let Err(error) = serde_json::from_value::<Spec>(damaged)
+                    && !stricter_than_the_specification(&place, value)
+                {
+                    differences.push(format!("{name}: {place} = {value}: {error}"));
+                }
+            }
+        }
+    }
+    assert!(differences.is_empty(), "{differences:#?}");
+}
+
+/// Where oci-spec refuses what the specification does not.
+fn stricter_than_the_specification(place: &str, value: &Value) -> bool {
+    let parts: Vec<&str> = place.split('/').skip(1).collect();
+    match parts.as_slice() {
+        // Unknown capabilities are a warning.
+        ["process", "capabilities", ..] => true,
+        // The schema does not require them.
+        ["process", "user", ..] | ["process", "ioPriority", "priority"] => value.is_null(),
+        // What engines written in Go send for an absent one.
+        ["linux", "resources", "devices", _, "type"] => value == "",
+        ["process", "execCPUAffinity", _] => value == "",
+        ["linux", "resources", "pids", "limit"] => value.is_null(),
+        _ => false,
     }
 }
