@@ -1,9 +1,8 @@
 //! Facts of this machine and of the calling process, read once.
 
-use std::fs;
-
 use crate::cgroup::Layout;
 use crate::error::{Doing, Result};
+use crate::sys::file;
 
 /// What the plan needs to know of the host.
 #[derive(Debug)]
@@ -22,7 +21,8 @@ impl Host {
     /// # Errors
     /// When /proc cannot be read.
     pub fn read() -> Result<Self> {
-        let status = fs::read_to_string("/proc/self/status").doing("read `/proc/self/status`")?;
+        let status = file::read_small(c"/proc/self/status").doing("read `/proc/self/status`")?;
+        let status = String::from_utf8_lossy(&status);
         Ok(Self {
             cgroups: Layout::read()?,
             capabilities: mask(&status, "CapPrm:") & mask(&status, "CapBnd:"),

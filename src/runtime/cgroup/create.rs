@@ -76,18 +76,19 @@ impl Cgroup {
             .map(|opened| opened.fd.as_fd())
     }
 
-    /// `cgroup.procs` of each v1 cgroup, open for writing: a process enters by writing `0`.
+    /// `tasks` of each v1 cgroup, open for writing: a process of one thread enters by writing `0`.
+    /// (Writing to `cgroup.procs` would wait for an RCU grace period, some 10 ms.)
     ///
     /// # Errors
     /// As open(2).
-    pub fn open_procs(&self) -> Result<Vec<OwnedFd>> {
+    pub fn open_tasks(&self) -> Result<Vec<OwnedFd>> {
         let v1 = self
             .directories
             .iter()
             .filter(|opened| !opened.place.is_v2());
         v1.map(|opened| {
-            let file = open_file(opened.fd.as_fd(), c"cgroup.procs", libc::O_WRONLY);
-            at(file, "open cgroup.procs", &opened.place)
+            let file = open_file(opened.fd.as_fd(), c"tasks", libc::O_WRONLY);
+            at(file, "open tasks", &opened.place)
         })
         .collect()
     }

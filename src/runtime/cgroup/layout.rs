@@ -6,7 +6,9 @@
 //! table. Deliberately absent: where a container goes (see [`super::placement`]).
 
 use std::collections::HashSet;
+use std::ffi::CStr;
 use std::os::fd::AsFd;
+use std::path::Path;
 
 use crate::error::{Context, Doing, Result};
 use crate::sys::cgroup::V2_MAGIC;
@@ -53,11 +55,11 @@ impl Layout {
     /// # Errors
     /// When /proc cannot be read. No hierarchy at all is not an error here.
     pub fn read() -> Result<Self> {
-        let own = text("/proc/self/cgroup")?;
+        let own = text(c"/proc/self/cgroup")?;
         if is_v2_mounted() {
             return Ok(Self::unified(&own));
         }
-        Ok(Self::parse(&text("/proc/self/mountinfo")?, &own))
+        Ok(Self::parse(&text(c"/proc/self/mountinfo")?, &own))
     }
 
     /// The layout of a machine with cgroup v2 on /sys/fs/cgroup, from /proc/self/cgroup.
@@ -122,11 +124,11 @@ fn is_v2_mounted() -> bool {
         .is_ok_and(|magic| magic == V2_MAGIC)
 }
 
-fn text(path: &str) -> Result<String> {
-    std::fs::read(path)
+fn text(path: &CStr) -> Result<String> {
+    file::read_small(path)
         .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
         .doing("find the cgroup hierarchies")
-        .at(std::path::Path::new(path))
+        .at(Path::new(&*path.to_string_lossy()))
 }
 
 /// A line of /proc/self/cgroup: `4:cpu,cpuacct:/a/b`, `1:name=systemd:/`, `0::/a/b`. Controllers

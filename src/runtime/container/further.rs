@@ -50,11 +50,11 @@ impl Further<'_> {
     pub(super) fn spawn(&self) -> Result<Waiting> {
         let host = Host::read()?;
         let cgroup = Cgroup::open_beside(&self.record.cgroup, self.record.init.pid)?;
-        let procs = cgroup.open_procs()?;
+        let tasks = cgroup.open_tasks()?;
         let target = Target {
             pid: self.record.init.pid,
             namespaces: own_namespaces(self.config) & !NamespaceKind::Pid.clone_flag(),
-            joins_cgroups: !procs.is_empty(),
+            joins_cgroups: !tasks.is_empty(),
             listen_fds: self.listen_fds,
             program: self.program,
         };
@@ -66,7 +66,7 @@ impl Further<'_> {
             joins: &[],
             container: Some(self.init),
             streams: self.streams,
-            cgroup_procs: &procs,
+            cgroup_tasks: &tasks,
             preserved: self.preserved,
             ignored_signals: host.ignored_signals,
         };

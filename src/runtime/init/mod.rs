@@ -44,8 +44,8 @@ pub struct Inherited<'a> {
     pub container: Option<BorrowedFd<'a>>,
     /// What becomes the standard streams, where they are not the parent's (hooks).
     pub streams: Option<[BorrowedFd<'a>; 3]>,
-    /// Open `cgroup.procs` files of the cgroups to enter.
-    pub cgroup_procs: &'a [OwnedFd],
+    /// Open `tasks` files of the v1 cgroups to enter.
+    pub cgroup_tasks: &'a [OwnedFd],
     /// Descriptors after stdio that the program gets (`--preserve-fds`).
     pub preserved: u32,
     /// Signals that the caller ignores, to be set back (bit n−1 for signal n).
@@ -123,8 +123,7 @@ pub fn run(
     slots: &mut [Option<OwnedFd>],
     inherited: Inherited<'_>,
 ) -> ! {
-    #[cfg(feature = "trap-allocator")]
-    crate::trap::arm();
+    sys::allocator::arm();
     // The parent's death is ours until it has recorded the container (see `channel::ready`).
     let _ = sys::process::set_parent_death_signal(libc::SIGKILL);
     let _ = sys::process::set_undumpable();
@@ -214,8 +213,8 @@ impl Walk<'_> {
     }
 
     fn join_cgroups(&self) -> Outcome {
-        for (number, procs) in self.inherited.cgroup_procs.iter().enumerate() {
-            sys::file::write_once(procs.as_fd(), b"0")
+        for (number, tasks) in self.inherited.cgroup_tasks.iter().enumerate() {
+            sys::file::write_once(tasks.as_fd(), b"0")
                 .map_err(|errno| Fault::from(errno).item(number as u32))?;
         }
         Ok(())

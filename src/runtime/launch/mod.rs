@@ -101,7 +101,7 @@ fn birth(
     ingredients: &Ingredients<'_>,
     cgroup: &Cgroup,
 ) -> Result<(clone::Child, OwnedFd)> {
-    let procs = cgroup.open_procs()?;
+    let tasks = cgroup.open_tasks()?;
     let (ours, theirs) = channel::pair().doing("create the channel to init")?;
     let mut slots: Vec<Option<OwnedFd>> = Vec::new();
     slots.resize_with(plan.slots, || None);
@@ -111,7 +111,7 @@ fn birth(
         joins: ingredients.joins,
         container: None,
         streams: None,
-        cgroup_procs: &procs,
+        cgroup_tasks: &tasks,
         preserved: ingredients.preserved,
         ignored_signals: ingredients.host.ignored_signals,
     };

@@ -99,7 +99,7 @@ pub struct Step {
 pub enum Op {
     /// Enter the namespace `joins[_]`.
     Join(usize),
-    /// Move into the cgroups whose `cgroup.procs` the parent has opened.
+    /// Move into the v1 cgroups whose `tasks` the parent has opened.
     JoinCgroups,
     /// Unshare the cgroup namespace.
     NewCgroupNamespace,

@@ -1,10 +1,9 @@
 //! Time of day as text, and the identity of this boot.
 
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use nix::errno::Errno;
-
-use super::Result;
+use super::{Result, file};
 
 const SECONDS_PER_DAY: u64 = 86_400;
 
@@ -14,9 +13,13 @@ const SECONDS_PER_DAY: u64 = 86_400;
 /// # Errors
 /// As open(2) and read(2), where /proc is missing.
 pub fn boot_id() -> Result<String> {
-    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
-        .map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)))?;
-    Ok(text.trim_end().to_owned())
+    static BOOT_ID: OnceLock<String> = OnceLock::new();
+    if let Some(known) = BOOT_ID.get() {
+        return Ok(known.clone());
+    }
+    let bytes = file::read_small(c"/proc/sys/kernel/random/boot_id")?;
+    let text = String::from_utf8_lossy(&bytes);
+    Ok(BOOT_ID.get_or_init(|| text.trim_end().to_owned()).clone())
 }
 
 /// Now, as [`rfc3339`].

@@ -90,7 +90,8 @@ pub fn names(dir: BorrowedFd<'_>) -> Result<Vec<String>> {
 pub fn read(dir: BorrowedFd<'_>, name: &str, limit: u64) -> Result<Vec<u8>> {
     let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
     let file = File::from(openat(dir, name, flags, Mode::empty())?);
-    let mut bytes = Vec::new();
+    // State files are small; the default would begin with 32 bytes.
+    let mut bytes = Vec::with_capacity(8192);
     file.take(limit + 1)
         .read_to_end(&mut bytes)
         .map_err(|error| errno_of(&error))?;

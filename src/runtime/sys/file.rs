@@ -1,7 +1,7 @@
 //! Files and directories by descriptor. Every function here is async-signal-safe.
 
 use std::ffi::CStr;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 
@@ -254,6 +254,28 @@ pub fn read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize> {
             other => return other.map(|length| length as usize),
         }
     }
+}
+
+/// Everything in a small file that does not tell its size, such as those of /proc.
+///
+/// # Errors
+/// As open(2) and read(2).
+pub fn read_small(path: &CStr) -> Result<Vec<u8>> {
+    let file = open(path, libc::O_RDONLY)?;
+    let mut bytes = vec![0; 4096];
+    let mut length = 0;
+    loop {
+        let room = bytes.get_mut(length..).unwrap_or_default();
+        match read(file.as_fd(), room)? {
+            0 => break,
+            more => length += more,
+        }
+        if length == bytes.len() {
+            bytes.resize(2 * length, 0);
+        }
+    }
+    bytes.truncate(length);
+    Ok(bytes)
 }
 
 /// write(2), once, of all the bytes: a part written is `EIO`. Repeats on `EINTR`.

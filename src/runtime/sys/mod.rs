@@ -5,6 +5,7 @@
 //! child between clone and exec may call nothing else.
 #![allow(unsafe_code)] // The one place for it: every call into the kernel that no safe crate wraps.
 
+pub mod allocator;
 pub mod bpf;
 pub mod cgroup;
 pub mod channel;

@@ -2,10 +2,12 @@
 //!
 //! Not async-signal-safe: it allocates.
 
+use std::ffi::CString;
+
 use nix::errno::Errno;
 
-use super::Result;
 use super::pidfd::End;
+use super::{Result, file};
 
 /// The fields of one process that matter here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,8 +35,8 @@ impl Stat {
 /// # Errors
 /// `ENOENT` or `ESRCH` if there is no such process, `EINVAL` if the text is not understood.
 pub fn read(pid: i32) -> Result<Stat> {
-    let text = std::fs::read(format!("/proc/{pid}/stat"))
-        .map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)))?;
+    let path = CString::new(format!("/proc/{pid}/stat")).map_err(|_| Errno::EINVAL)?;
+    let text = file::read_small(&path)?;
     parse(&text).ok_or(Errno::EINVAL)
 }
 

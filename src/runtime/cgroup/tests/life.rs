@@ -24,7 +24,7 @@ fn without_v2() -> Option<Layout> {
 fn a_process_is_born_into_every_hierarchy() {
     let sandbox = Sandbox::new();
     let cgroup = Cgroup::create(&sandbox.place("born")).unwrap();
-    let procs = cgroup.open_procs().unwrap();
+    let procs = cgroup.open_tasks().unwrap();
     let (mut reader, writer) = std::io::pipe().unwrap();
     let child = sys::clone::spawn(0, cgroup.birthplace(), || {
         for file in &procs {
