@@ -22,8 +22,8 @@ enum Neutral {
     EmptyText,
     /// An empty array.
     EmptyList,
-    /// No value at all.
-    Never,
+    /// −1, also in the unsigned form that Go makes of it; runc takes it for unset.
+    MinusOne,
 }
 
 type Member = (&'static str, Neutral);
@@ -34,7 +34,7 @@ const MEMORY: [Member; 9] = [
     ("swap", Neutral::NotPositive),
     ("kernel", Neutral::NotPositive),
     ("kernelTCP", Neutral::NotPositive),
-    ("swappiness", Neutral::Never),
+    ("swappiness", Neutral::MinusOne),
     ("disableOOMKiller", Neutral::False),
     // Every kernel that this runtime runs on accounts hierarchically.
     ("useHierarchy", Neutral::Boolean),
@@ -121,7 +121,9 @@ impl Neutral {
             }
             Self::EmptyText => member.text().is_none_or(str::is_empty),
             Self::EmptyList => member.is_empty_list(),
-            Self::Never => false,
+            Self::MinusOne => {
+                number().is_none_or(|number| number == -1 || number == i128::from(u64::MAX))
+            }
         }
     }
 }

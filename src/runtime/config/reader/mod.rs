@@ -5,25 +5,25 @@
 //! field of the specification is one line, and all faults come out of one walk. Places are
 //! kept as a chain on the stack; a [`Pointer`] is only written out when somebody asks.
 
+mod values;
+
 use std::cell::RefCell;
-use std::ops::RangeInclusive;
 
 use serde_json::Value;
 
-use super::suggestion;
 use crate::config::{Fault, Field};
 use crate::error::Pointer;
 
 /// What a walk has found to say.
 #[derive(Debug, Default)]
-pub(super) struct Findings {
+pub(in crate::config) struct Findings {
     faults: RefCell<Vec<Fault>>,
     warnings: RefCell<Vec<String>>,
 }
 
 impl Findings {
     /// Faults and warnings, in the order of the walk.
-    pub(super) fn into_parts(self) -> (Vec<Fault>, Vec<String>) {
+    pub(in crate::config) fn into_parts(self) -> (Vec<Fault>, Vec<String>) {
         (self.faults.into_inner(), self.warnings.into_inner())
     }
 }
@@ -60,7 +60,7 @@ impl Place<'_> {
 
 /// One value of the document and its place.
 #[derive(Clone, Copy)]
-pub(super) struct Cursor<'d, 'p> {
+pub(in crate::config) struct Cursor<'d, 'p> {
     value: &'d Value,
     place: Place<'p>,
     findings: &'p Findings,
@@ -69,12 +69,12 @@ pub(super) struct Cursor<'d, 'p> {
 /// Reporting.
 impl Cursor<'_, '_> {
     /// Where the cursor stands.
-    pub(super) fn at(&self) -> Pointer {
+    pub(in crate::config) fn at(&self) -> Pointer {
         self.place.pointer()
     }
 
     /// A value with this place.
-    pub(super) fn field<T>(&self, value: T) -> Field<T> {
+    pub(in crate::config) fn field<T>(&self, value: T) -> Field<T> {
         Field {
             value,
             at: self.at(),
@@ -82,27 +82,31 @@ impl Cursor<'_, '_> {
     }
 
     /// Records a fault, wherever it is.
-    pub(super) fn report(&self, fault: Fault) {
+    pub(in crate::config) fn report(&self, fault: Fault) {
         self.findings.faults.borrow_mut().push(fault);
     }
 
     /// The value here is wrong.
-    pub(super) fn refuse(&self, why: impl Into<String>) {
+    pub(in crate::config) fn refuse(&self, why: impl Into<String>) {
         self.report(Fault::invalid(self.at(), why));
     }
 
     /// The value here is wrong, and this would mend it.
-    pub(super) fn refuse_with_hint(&self, why: impl Into<String>, hint: impl Into<String>) {
+    pub(in crate::config) fn refuse_with_hint(
+        &self,
+        why: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
         self.report(Fault::invalid(self.at(), why).hint(hint));
     }
 
     /// The member `key` is wrong, or it is wrong that it is absent.
-    pub(super) fn refuse_at(&self, key: &str, why: impl Into<String>) {
+    pub(in crate::config) fn refuse_at(&self, key: &str, why: impl Into<String>) {
         self.report(Fault::invalid(self.at().key(key), why));
     }
 
     /// The value here is right, but `what` cannot be had yet.
-    pub(super) fn unsupported(&self, what: &str) {
+    pub(in crate::config) fn unsupported(&self, what: &str) {
         self.report(Fault::unsupported(
             self.at(),
             format!("{what} not supported yet"),
@@ -110,7 +114,7 @@ impl Cursor<'_, '_> {
     }
 
     /// Something to be said that does not stop the container.
-    pub(super) fn warn(&self, why: &str) {
+    pub(in crate::config) fn warn(&self, why: &str) {
         // As in a fault, what is quoted must not end the line of a log.
         let why = if why.contains(char::is_control) {
             why.escape_debug().to_string()
@@ -125,7 +129,7 @@ impl Cursor<'_, '_> {
 /// Moving.
 impl<'d, 'p> Cursor<'d, 'p> {
     /// A cursor on the whole document.
-    pub(super) fn new(document: &'d Value, findings: &'p Findings) -> Self {
+    pub(in crate::config) fn new(document: &'d Value, findings: &'p Findings) -> Self {
         Self {
             value: document,
             place: Place::Root,
@@ -134,13 +138,13 @@ impl<'d, 'p> Cursor<'d, 'p> {
     }
 
     /// The member `key`, if it is there and not null.
-    pub(super) fn member<'c>(&'c self, key: &'c str) -> Option<Cursor<'d, 'c>> {
+    pub(in crate::config) fn member<'c>(&'c self, key: &'c str) -> Option<Cursor<'d, 'c>> {
         let value = self.value.get(key).filter(|value| !value.is_null())?;
         Some(self.stand_in(key, value))
     }
 
     /// The member `key`; reported if it is absent.
-    pub(super) fn required<'c>(&'c self, key: &'c str) -> Option<Cursor<'d, 'c>> {
+    pub(in crate::config) fn required<'c>(&'c self, key: &'c str) -> Option<Cursor<'d, 'c>> {
         let member = self.member(key);
         if member.is_none() && self.value.is_object() {
             self.report(Fault::invalid(self.at().key(key), "required, but missing"));
@@ -149,12 +153,16 @@ impl<'d, 'p> Cursor<'d, 'p> {
     }
 
     /// The member `key`, which must be an object.
-    pub(super) fn object<'c>(&'c self, key: &'c str) -> Option<Cursor<'d, 'c>> {
+    pub(in crate::config) fn object<'c>(&'c self, key: &'c str) -> Option<Cursor<'d, 'c>> {
         self.member(key).filter(Cursor::is_object)
     }
 
     /// A cursor on `value` at the place of an absent member `key`.
-    pub(super) fn stand_in<'c>(&'c self, key: &'c str, value: &'d Value) -> Cursor<'d, 'c> {
+    pub(in crate::config) fn stand_in<'c>(
+        &'c self,
+        key: &'c str,
+        value: &'d Value,
+    ) -> Cursor<'d, 'c> {
         Cursor {
             value,
             place: Place::Key(&self.place, key),
@@ -163,7 +171,7 @@ impl<'d, 'p> Cursor<'d, 'p> {
     }
 
     /// Reads each element of the array `key`.
-    pub(super) fn list<T>(
+    pub(in crate::config) fn list<T>(
         &self,
         key: &str,
         mut read: impl FnMut(&Cursor<'d, '_>) -> Option<T>,
@@ -185,7 +193,7 @@ impl<'d, 'p> Cursor<'d, 'p> {
     }
 
     /// Reads each member of the map `key`, in the order of the names.
-    pub(super) fn map<T>(
+    pub(in crate::config) fn map<T>(
         &self,
         key: &str,
         mut read: impl FnMut(&'d str, &Cursor<'d, '_>) -> Option<T>,
@@ -206,120 +214,6 @@ impl<'d, 'p> Cursor<'d, 'p> {
             read(name, &entry)
         });
         entries.collect()
-    }
-}
-
-/// Reading the value under the cursor.
-impl<'d> Cursor<'d, '_> {
-    fn typed<T>(&self, what: &str, value: Option<T>) -> Option<T> {
-        if value.is_none() {
-            self.refuse(format!("expected {what}, found {}", kind(self.value)));
-        }
-        value
-    }
-
-    /// Whether it is an object; reported if not.
-    pub(super) fn is_object(&self) -> bool {
-        self.typed("an object", self.value.as_object()).is_some()
-    }
-
-    /// Whether it is an array with elements.
-    pub(super) fn has_elements(&self) -> bool {
-        self.value.as_array().is_some_and(|array| !array.is_empty())
-    }
-
-    /// Whether it is an array without elements.
-    pub(super) fn is_empty_list(&self) -> bool {
-        self.value.as_array().is_some_and(Vec::is_empty)
-    }
-
-    fn without_nul(&self, what: &str, text: &'d str) -> Option<&'d str> {
-        if text.contains('\0') {
-            self.refuse(format!("the {what} holds a NUL byte"));
-            return None;
-        }
-        Some(text)
-    }
-
-    /// A string without NUL, which no kernel interface could carry.
-    pub(super) fn text(&self) -> Option<&'d str> {
-        let text = self.typed("a string", self.value.as_str())?;
-        self.without_nul("string", text)
-    }
-
-    /// A boolean.
-    pub(super) fn boolean(&self) -> Option<bool> {
-        self.typed("true or false", self.value.as_bool())
-    }
-
-    /// An integer of the range, which `T` must hold.
-    pub(super) fn integer<T: TryFrom<i128>>(&self, range: RangeInclusive<i128>) -> Option<T> {
-        let number = self.value.as_i64().map(i128::from);
-        let number = number.or_else(|| self.value.as_u64().map(i128::from));
-        let number = self.typed("an integer", number)?;
-        if !range.contains(&number) {
-            let (low, high) = range.into_inner();
-            self.refuse(format!("{number} is not in the range {low} to {high}"));
-            return None;
-        }
-        T::try_from(number).ok()
-    }
-
-    /// The value that a word stands for; `why` begins the fault's text, as `unknown policy`.
-    pub(super) fn word<T: Copy>(&self, why: &str, table: &[(&str, T)]) -> Option<T> {
-        let text = self.text()?;
-        let found = table.iter().find(|(name, _)| *name == text);
-        if found.is_none() {
-            let names = || table.iter().map(|(name, _)| *name);
-            let hint = suggestion::nearest(text, names()).map_or_else(
-                || format!("known are {}", names().collect::<Vec<_>>().join(", ")),
-                |name| format!("did you mean `{name}`?"),
-            );
-            self.refuse_with_hint(format!("{why} `{text}`"), hint);
-        }
-        found.map(|(_, value)| *value)
-    }
-}
-
-/// Reading members of the object under the cursor.
-impl<'d> Cursor<'d, '_> {
-    /// The string `key`, absent where it is empty: engines written in Go cannot tell the two.
-    pub(super) fn text_at(&self, key: &str) -> Option<&'d str> {
-        self.member(key)?.text().filter(|text| !text.is_empty())
-    }
-
-    /// Whether the member `key` is a string and not empty. Reports nothing.
-    pub(super) fn has_text(&self, key: &str) -> bool {
-        let text = self.value.get(key).and_then(Value::as_str);
-        text.is_some_and(|text| !text.is_empty())
-    }
-
-    /// The boolean `key`; `false` where absent.
-    pub(super) fn flag_at(&self, key: &str) -> bool {
-        self.member(key)
-            .and_then(|member| member.boolean())
-            .unwrap_or(false)
-    }
-
-    /// The integer `key`.
-    pub(super) fn integer_at<T: TryFrom<i128>>(
-        &self,
-        key: &str,
-        range: RangeInclusive<i128>,
-    ) -> Option<T> {
-        self.member(key)?.integer(range)
-    }
-}
-
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(number) if number.is_f64() => "a fraction",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
     }
 }
 
