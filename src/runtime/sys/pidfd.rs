@@ -154,7 +154,7 @@ fn poll_once(pidfd: BorrowedFd<'_>, deadline: Option<Instant>) -> Result<Life> {
     let left = deadline.map(|deadline| {
         let left = deadline.saturating_duration_since(Instant::now());
         libc::timespec {
-            tv_sec: left.as_secs().try_into().unwrap_or(libc::time_t::MAX),
+            tv_sec: left.as_secs().try_into().unwrap_or(i64::MAX),
             tv_nsec: left.subsec_nanos().into(),
         }
     });
