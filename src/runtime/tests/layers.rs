@@ -9,8 +9,23 @@ use std::path::{Path, PathBuf};
 
 /// Modules from the outermost inwards. A module may use only what stands below it.
 const LAYERS: [&str; 17] = [
-    "cli", "container", "launch", "init", "protocol", "plan", "host", "state", "journal", "hooks",
-    "cgroup", "terminal", "bundle", "config", "log", "error", "sys",
+    "cli",
+    "container",
+    "launch",
+    "init",
+    "protocol",
+    "plan",
+    "host",
+    "state",
+    "journal",
+    "hooks",
+    "cgroup",
+    "terminal",
+    "bundle",
+    "config",
+    "log",
+    "error",
+    "sys",
 ];
 
 /// Modules whose partners are fewer than the order allows.
@@ -28,14 +43,35 @@ const NARROWED: [(&str, &[&str]); 7] = [
 
 /// What a module may not name at all, and why.
 const FORBIDDEN: [(&str, &[&str], &str); 4] = [
-    ("config", &["std::fs", "std::env", "std::net", "std::process"], "config is pure"),
-    ("plan", &["std::fs", "std::env", "std::net", "std::process"], "plan is pure"),
+    (
+        "config",
+        &["std::fs", "std::env", "std::net", "std::process"],
+        "config is pure",
+    ),
+    (
+        "plan",
+        &["std::fs", "std::env", "std::net", "std::process"],
+        "plan is pure",
+    ),
     (
         "init",
-        &["std::fs", "std::env", "std::process", "String", "format!", "vec!", "Vec<", "Box<"],
+        &[
+            "std::fs",
+            "std::env",
+            "std::process",
+            "String",
+            "format!",
+            "vec!",
+            "Vec<",
+            "Box<",
+        ],
         "init allocates nothing and uses descriptors only",
     ),
-    ("sys", &["oci", "container id", "config.json"], "sys knows nothing of containers"),
+    (
+        "sys",
+        &["oci", "container id", "config.json"],
+        "sys knows nothing of containers",
+    ),
 ];
 
 /// The only module that may write `unsafe`.
@@ -46,11 +82,17 @@ fn modules_use_only_what_stands_below_them() {
     let mut wrong = BTreeSet::new();
     for (module, file, code) in sources() {
         let Some(level) = LAYERS.iter().position(|layer| *layer == module) else {
-            assert!(module == "lib" || module == "main", "{module} has no place in the layers");
+            assert!(
+                module == "lib" || module == "main",
+                "{module} has no place in the layers"
+            );
             continue;
         };
         for used in uses(&code) {
-            let below = LAYERS.iter().position(|layer| *layer == used).is_some_and(|l| l > level);
+            let below = LAYERS
+                .iter()
+                .position(|layer| *layer == used)
+                .is_some_and(|l| l > level);
             let narrowed = NARROWED.iter().find(|(name, _)| *name == module);
             let allowed = below && narrowed.is_none_or(|(_, list)| list.contains(&used.as_str()));
             if used != module && !allowed {
@@ -58,7 +100,11 @@ fn modules_use_only_what_stands_below_them() {
             }
         }
     }
-    assert!(wrong.is_empty(), "edges against the layers:\n{}", lines(&wrong));
+    assert!(
+        wrong.is_empty(),
+        "edges against the layers:\n{}",
+        lines(&wrong)
+    );
 }
 
 #[test]
@@ -103,11 +149,15 @@ fn the_order_itself_is_checked() {
         uses("use crate::sys::file;\nlet x = crate::plan::Op::Ready;\nuse crate::{error, log};"),
         ["error", "log", "plan", "sys"].map(str::to_owned).into()
     );
-    assert_eq!(code_of("a // crate::b\n//! crate::c\n#[cfg(test)]\ncrate::d"), "a \n\n");
+    assert_eq!(
+        code_of("a // crate::b\n//! crate::c\n#[cfg(test)]\ncrate::d"),
+        "a \n\n"
+    );
 }
 
 fn lines(set: &BTreeSet<String>) -> String {
-    set.iter().fold(String::new(), |text, line| text + "  " + line + "\n")
+    set.iter()
+        .fold(String::new(), |text, line| text + "  " + line + "\n")
 }
 
 /// Every source file of the package but its tests: module, path, code.
@@ -145,7 +195,9 @@ fn collect(dir: &Path, files: &mut Vec<PathBuf>) {
 /// The text without comments, up to the unit tests.
 fn code_of(text: &str) -> String {
     let end = text.find("#[cfg(test)]").unwrap_or(text.len());
-    let lines = text[..end].lines().map(|line| line.split("//").next().unwrap_or(""));
+    let lines = text[..end]
+        .lines()
+        .map(|line| line.split("//").next().unwrap_or(""));
     lines.fold(String::new(), |code, line| code + line + "\n")
 }
 
@@ -154,8 +206,14 @@ fn uses(code: &str) -> BTreeSet<String> {
     let mut used = BTreeSet::new();
     for (at, _) in code.match_indices("crate::") {
         let rest = &code[at + "crate::".len()..];
-        let list = rest.strip_prefix('{').and_then(|list| list.split('}').next());
-        for item in list.unwrap_or(rest).split(',').take(if list.is_some() { usize::MAX } else { 1 }) {
+        let list = rest
+            .strip_prefix('{')
+            .and_then(|list| list.split('}').next());
+        for item in
+            list.unwrap_or(rest)
+                .split(',')
+                .take(if list.is_some() { usize::MAX } else { 1 })
+        {
             let name: String = item
                 .trim()
                 .chars()

@@ -179,6 +179,9 @@ fn values_that_limit_nothing_pass() {
         "hugepageLimits": [], "network": {"classID": 0, "priorities": []},
         "rdma": {}, "unified": {},
     }}));
+    for unset in [json!(-1), json!(u64::MAX)] {
+        linux(&json!({"resources": {"memory": {"swappiness": unset}}}));
+    }
     linux(
         &json!({"resources": {"memory": {}, "cpu": {}, "pids": {}, "blockIO": {},
                                 "network": null, "unified": null}, "seccomp": null,
