@@ -119,8 +119,10 @@ fn judge(name: &str, runtime: &Runtime, outcome: Outcome) {
     }
 }
 
+/// The table holds for one version, and for the machine as it is.
 fn recorded(runtime: &Runtime) -> bool {
-    deviations::recorded_version(runtime.kind) == Some(runtime.version_number())
+    let version = deviations::recorded_version(runtime.kind);
+    version == Some(runtime.version_number()) && std::env::var_os("SAYA_TEST_CGROUPS").is_none()
 }
 
 fn text(payload: &Box<dyn Any + Send>) -> String {
