@@ -109,8 +109,24 @@ fn make(place: &Directory) -> Result<OpenDirectory> {
     loop {
         match make_path(&mount, place) {
             Err(Errno::ENOENT) if tries < RACE_LIMIT => tries += 1,
-            other => return at(other, "create the cgroup", place),
+            other => return at(other, "create the cgroup", place).map_err(hinted),
         }
+    }
+}
+
+/// What to do about the usual refusals.
+fn hinted(error: Error) -> Error {
+    match error.errno() {
+        Some(Errno::EROFS) => error.hint(
+            "the hierarchy is mounted read-only: remount it, or use `--cgroup-manager disabled`",
+        ),
+        Some(Errno::EACCES | Errno::EPERM) => {
+            error.hint("only root, or the owner of a delegated cgroup, may make cgroups there")
+        }
+        Some(Errno::EAGAIN) => {
+            error.hint("a limit of cgroup.max.depth or cgroup.max.descendants is reached")
+        }
+        _ => error,
     }
 }
 

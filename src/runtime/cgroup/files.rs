@@ -132,6 +132,11 @@ pub(super) fn write(dir: BorrowedFd<'_>, name: &CStr, text: &str) -> sys::Result
     file::write_once(fd.as_fd(), text.as_bytes())
 }
 
+/// Whether a control file says so in a line of its own.
+pub(super) fn has_line(text: &str, line: &str) -> bool {
+    text.lines().any(|candidate| candidate == line)
+}
+
 /// Names of the cgroups directly below.
 pub(super) fn children(dir: BorrowedFd<'_>) -> sys::Result<Vec<CString>> {
     // A descriptor of its own: the offset of `dir` may be anywhere.

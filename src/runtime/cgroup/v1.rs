@@ -23,14 +23,19 @@ pub(super) fn is_frozen(freezer: BorrowedFd<'_>) -> sys::Result<bool> {
     read(freezer, c"freezer.state").map(|state| state.trim() != "THAWED")
 }
 
-/// Freezes: processes stop at their next return from the kernel, new ones are born frozen.
+/// Freezes: processes stop at their next return from the kernel, new ones are born frozen. A
+/// cgroup that is gone has none.
 pub(super) fn freeze(freezer: BorrowedFd<'_>) -> sys::Result<()> {
-    write(freezer, c"freezer.state", "FROZEN")
+    set_state(freezer, "FROZEN")
 }
 
 /// Thaws: v1 lets a killed process die only then.
 pub(super) fn thaw(freezer: BorrowedFd<'_>) -> sys::Result<()> {
-    match write(freezer, c"freezer.state", "THAWED") {
+    set_state(freezer, "THAWED")
+}
+
+fn set_state(freezer: BorrowedFd<'_>, state: &str) -> sys::Result<()> {
+    match write(freezer, c"freezer.state", state) {
         Err(errno) if !is_gone(errno) => Err(errno),
         _ => Ok(()),
     }

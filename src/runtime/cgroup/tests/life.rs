@@ -153,6 +153,34 @@ fn a_container_frozen_under_v1_is_killed() {
     kill_frozen(Sandbox::of(layout));
 }
 
+/// Kills a process that always forks and ends, so that its pid is gone before it is signalled.
+fn kill_a_runner(sandbox: Sandbox) {
+    let placement = sandbox.place("runner");
+    let cgroup = Cgroup::create(&placement).unwrap();
+    Sandbox::start_runner(&cgroup);
+    let mut passed = std::collections::BTreeSet::new();
+    let deadline = soon();
+    while passed.len() < 3 {
+        assert!(Instant::now() < deadline, "it does not run");
+        passed.extend(pids(&placement).unwrap());
+    }
+    kill_all(&placement, libc::SIGKILL).unwrap();
+    wait_empty(&placement, soon()).unwrap();
+    remove(&placement, soon()).unwrap();
+    assert!(!Sandbox::exists(&placement));
+}
+
+#[test]
+fn a_process_that_runs_from_pid_to_pid_is_killed() {
+    kill_a_runner(Sandbox::new());
+}
+
+#[test]
+fn a_process_that_runs_from_pid_to_pid_is_killed_under_v1() {
+    let Some(layout) = without_v2() else { return };
+    kill_a_runner(Sandbox::of(layout));
+}
+
 fn time_out(mut sandbox: Sandbox) {
     let placement = sandbox.place("busy");
     Cgroup::create(&placement).unwrap();

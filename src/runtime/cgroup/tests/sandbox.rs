@@ -6,7 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::cgroup::{Driver, Layout, Placement, files, kill_all, place, remove};
+use crate::cgroup::{Cgroup, Driver, Layout, Placement, files, kill_all, place, remove};
+use crate::sys;
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
@@ -54,6 +55,21 @@ impl Sandbox {
         pid
     }
 
+    /// Starts a process in the cgroups that forks and ends, whose child does so too, for ever.
+    /// Some are gone between being read and being signalled.
+    pub(super) fn start_runner(cgroup: &Cgroup) {
+        let procs = cgroup.open_procs().unwrap();
+        let child = sys::clone::spawn(0, cgroup.birthplace(), || {
+            for file in &procs {
+                if sys::file::write_once(file.as_fd(), b"0").is_err() {
+                    sys::process::exit_now(1);
+                }
+            }
+            run_on()
+        });
+        sys::pidfd::reap(child.unwrap().pidfd.as_fd()).unwrap();
+    }
+
     /// The signal that ended the sleeper, after waiting for its end.
     pub(super) fn end_of(&mut self, pid: libc::pid_t) -> Option<i32> {
         use std::os::unix::process::ExitStatusExt;
@@ -68,6 +84,13 @@ impl Sandbox {
         let is_there = |path: &String| std::path::Path::new(path).exists();
         placement.paths().values().any(is_there)
     }
+}
+
+/// Has a child that does the same, and ends. Each goes deeper into its copy of the stack, which
+/// lasts for seconds.
+fn run_on() -> ! {
+    let _ = sys::clone::spawn(0, None, || run_on());
+    sys::process::exit_now(0)
 }
 
 pub(super) fn soon() -> Instant {
