@@ -54,6 +54,7 @@ const CLAMP_MAX: u64 = 0x40;
 
 pub(super) fn scheduler(process: &Cursor) -> Option<Field<Scheduler>> {
     let scheduler = process.object("scheduler")?;
+    let faults = scheduler.fault_count();
     let policy = scheduler
         .required("policy")
         .and_then(|policy| policy.word("unknown scheduling policy", &POLICIES));
@@ -69,7 +70,9 @@ pub(super) fn scheduler(process: &Cursor) -> Option<Field<Scheduler>> {
         period: time("period"),
         policy: policy?,
     };
-    check_policy(&scheduler, &attributes);
+    if scheduler.fault_count() == faults {
+        check_policy(&scheduler, &attributes);
+    }
     Some(scheduler.field(attributes))
 }
 

@@ -81,6 +81,11 @@ impl Cursor<'_, '_> {
         }
     }
 
+    /// How many faults have been recorded on the whole walk.
+    pub(in crate::config) fn fault_count(&self) -> usize {
+        self.findings.faults.borrow().len()
+    }
+
     /// Records a fault, wherever it is.
     pub(in crate::config) fn report(&self, fault: Fault) {
         self.findings.faults.borrow_mut().push(fault);
