@@ -11,8 +11,6 @@ use crate::sys::file::{self, CURRENT, NO_MAGICLINKS, NO_SYMLINKS, open_at};
 use crate::sys::mount::{self, Depth};
 use crate::sys::{channel, tty};
 
-const DEVPTS_SUPER_MAGIC: i64 = 0x1cd1;
-
 impl Walk<'_> {
     pub(super) fn console(&mut self, step: &ConsoleStep) -> Outcome {
         let anchor = self.root.as_ref().map_or(CURRENT, AsFd::as_fd);
@@ -62,19 +60,17 @@ impl Walk<'_> {
 }
 
 /// Opens ptmx of the container's devpts: the node of that file system, reached through no link.
+/// It is looked at before it is opened, for opening another device could have effects.
 fn open_multiplexer(anchor: BorrowedFd<'_>, path: &std::ffi::CStr) -> Result<OwnedFd, Errno> {
     let handle = open_at(anchor, path, libc::O_PATH, 0, NO_SYMLINKS | NO_MAGICLINKS)?;
-    if file::filesystem_magic(handle.as_fd())? != DEVPTS_SUPER_MAGIC {
+    if !tty::is_multiplexer(handle.as_fd())? {
         return Err(Errno::ENODEV);
     }
     let flags = libc::O_RDWR | libc::O_NOCTTY;
     let master = open_at(anchor, path, flags, 0, NO_SYMLINKS | NO_MAGICLINKS)?;
-    let (seen, opened) = (
-        file::status(handle.as_fd(), c"")?,
-        file::status(master.as_fd(), c"")?,
-    );
-    let is_ptmx = opened.file_type() == libc::S_IFCHR && opened.rdev == libc::makedev(5, 2);
-    if is_ptmx && (seen.dev, seen.inode) == (opened.dev, opened.inode) {
+    let seen = file::status(handle.as_fd(), c"")?;
+    let opened = file::status(master.as_fd(), c"")?;
+    if (seen.dev, seen.inode) == (opened.dev, opened.inode) {
         Ok(master)
     } else {
         Err(Errno::ENODEV)

@@ -185,6 +185,8 @@ mod tests {
     use super::*;
 
     fn master() -> OwnedFd {
+        let looked_at = file::open(c"/dev/pts/ptmx", libc::O_PATH).unwrap();
+        assert!(is_multiplexer(looked_at.as_fd()).unwrap());
         let master = file::open(c"/dev/pts/ptmx", libc::O_RDWR | libc::O_NOCTTY).unwrap();
         assert!(is_multiplexer(master.as_fd()).unwrap());
         master
