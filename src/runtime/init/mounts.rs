@@ -27,7 +27,7 @@ impl Walk<'_> {
     /// The detached tree, with its attributes.
     fn tree(&mut self, step: &MountStep) -> Outcome<OwnedFd> {
         match &step.tree {
-            Tree::Slot(slot) => {
+            Tree::Bind { slot, .. } => {
                 let slot = self.slots.get_mut(*slot).and_then(Option::take);
                 let tree = slot.ok_or(Errno::EBADF).stage(Stage::Source)?;
                 set_attributes(tree.as_fd(), step.attributes)?;

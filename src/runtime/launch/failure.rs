@@ -58,7 +58,7 @@ fn location(failure: &Failure, step: &Step) -> Pointer {
     let options = match &step.op {
         Op::Mount(mount) => match &mount.tree {
             Tree::New { options, .. } => options.as_slice(),
-            Tree::Slot(_) => &[],
+            Tree::Bind { .. } => &[],
         },
         Op::Remount(remount) => remount.options.as_deref().unwrap_or_default(),
         _ => &[],

@@ -205,8 +205,13 @@ pub struct RootStep {
 /// Where a mount's tree comes from.
 #[derive(Debug)]
 pub enum Tree {
-    /// The clone kept in a slot.
-    Slot(usize),
+    /// A bind: the clone of a source, kept in a slot.
+    Bind {
+        /// The slot.
+        slot: usize,
+        /// Host path of the source.
+        source: CString,
+    },
     /// A new file system.
     New {
         /// Kernel name.

@@ -91,7 +91,10 @@ impl Mounts {
         };
         self.sources
             .push(Step::new(Op::OpenSource(source), at.clone()));
-        Tree::Slot(slot)
+        Tree::Bind {
+            slot,
+            source: c_string(path),
+        }
     }
 
     fn mount(&mut self, mount: &Mount, tree: Tree, inherit: Inherit) {

@@ -228,9 +228,10 @@ const fn enter_text(how: EnterRoot) -> &'static str {
 }
 
 fn mount_text(mount: &MountStep) -> String {
-    let what = match &mount.tree {
-        Tree::Slot(_) => "bind".to_owned(),
-        Tree::New { fstype, .. } => text(fstype),
+    let target = absolute(&mount.target);
+    let head = match &mount.tree {
+        Tree::Bind { source, .. } => format!("bind mount `{}` on `{target}`", text(source)),
+        Tree::New { fstype, .. } => format!("mount `{}` on `{target}`", text(fstype)),
     };
     let mut words = attribute_words(mount.attributes);
     if let Tree::New { options, .. } = &mount.tree {
@@ -242,10 +243,7 @@ fn mount_text(mount: &MountStep) -> String {
             .iter()
             .map(|(kind, recursive)| propagation(kind | if *recursive { libc::MS_REC } else { 0 })),
     );
-    with_words(
-        format!("mount `{what}` on `{}`", absolute(&mount.target)),
-        &words,
-    )
+    with_words(head, &words)
 }
 
 fn remount_text(remount: &RemountStep) -> String {

@@ -14,6 +14,8 @@ enum Neutral {
     Negative,
     /// The number that asks for what the kernel does anyway.
     Zero,
+    /// 0, or the 1024 that every cgroup has (`ctr` always sends it).
+    DefaultShares,
     /// `false`
     False,
     /// Any boolean: it has no meaning without another member.
@@ -41,8 +43,11 @@ const MEMORY: [Member; 9] = [
     // About later updates of a limit.
     ("checkBeforeUpdate", Neutral::Boolean),
 ];
+/// `cpu.shares` of a new cgroup.
+const DEFAULT_SHARES: i128 = 1024;
+
 const CPU: [Member; 9] = [
-    ("shares", Neutral::Zero),
+    ("shares", Neutral::DefaultShares),
     ("quota", Neutral::NotPositive),
     ("burst", Neutral::Zero),
     ("period", Neutral::Zero),
@@ -114,6 +119,9 @@ impl Neutral {
             Self::NotPositive => number().is_none_or(|number| number <= 0),
             Self::Negative => number().is_none_or(|number| number < 0),
             Self::Zero => number().is_none_or(|number| number == 0),
+            Self::DefaultShares => {
+                number().is_none_or(|number| [0, DEFAULT_SHARES].contains(&number))
+            }
             Self::False => member.boolean().is_none_or(|flag| !flag),
             Self::Boolean => {
                 member.boolean();
