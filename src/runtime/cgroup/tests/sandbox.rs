@@ -58,9 +58,9 @@ impl Sandbox {
     /// Starts a process in the cgroups that forks and ends, whose child does so too, for ever.
     /// Some are gone between being read and being signalled.
     pub(super) fn start_runner(cgroup: &Cgroup) {
-        let procs = cgroup.open_procs().unwrap();
+        let tasks = cgroup.open_tasks().unwrap();
         let child = sys::clone::spawn(0, cgroup.birthplace(), || {
-            for file in &procs {
+            for file in &tasks {
                 if sys::file::write_once(file.as_fd(), b"0").is_err() {
                     sys::process::exit_now(1);
                 }
