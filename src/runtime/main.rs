@@ -1,4 +1,4 @@
-//! The `saya` binary.
+//! The `saya` binary: argv → verb → the one error → exit code.
 
 fn main() -> std::process::ExitCode {
     saya::cli::main()

@@ -1,0 +1,32 @@
+//! `saya start`
+
+use super::line::{Arity, Context, Flags, Options, Verb};
+use crate::container::start;
+use crate::error::Result;
+
+pub(super) const VERB: Verb = Verb {
+    name: "start",
+    about: "execute the program of a created container",
+    operands: "ID",
+    arity: Arity::Exactly(1),
+    options: Options::Anywhere,
+    failure: 1,
+    execute: |line| line.run(run),
+};
+
+#[derive(clap::Args)]
+struct Args {
+    #[arg(hide = true)]
+    operands: Vec<String>,
+}
+
+impl Flags for Args {
+    fn operands(&self) -> &[String] {
+        &self.operands
+    }
+}
+
+fn run(context: &Context, args: &Args) -> Result<u8> {
+    start::start(&context.root, args.id().unwrap_or_default())?;
+    Ok(0)
+}

@@ -1,0 +1,32 @@
+//! `saya state`
+
+use super::line::{Arity, Context, Flags, Options, Verb};
+use crate::container::state;
+use crate::error::Result;
+
+pub(super) const VERB: Verb = Verb {
+    name: "state",
+    about: "print the state of a container as JSON",
+    operands: "ID",
+    arity: Arity::Exactly(1),
+    options: Options::Anywhere,
+    failure: 1,
+    execute: |line| line.run(run),
+};
+
+#[derive(clap::Args)]
+struct Args {
+    #[arg(hide = true)]
+    operands: Vec<String>,
+}
+
+impl Flags for Args {
+    fn operands(&self) -> &[String] {
+        &self.operands
+    }
+}
+
+fn run(context: &Context, args: &Args) -> Result<u8> {
+    let state = state::state(&context.root, args.id().unwrap_or_default())?;
+    Ok(context.print(&state::to_json(&state)?))
+}

@@ -1,0 +1,145 @@
+//! `features`: what this runtime supports (runtime-spec, features.md and features-linux.md).
+
+use serde::Serialize;
+
+use super::state::SPEC_VERSION;
+use crate::config::linux::{memory_policy_flags, memory_policy_modes};
+use crate::config::mounts::option_names;
+use crate::config::process::capability_names;
+use crate::config::{HookKind, NamespaceKind};
+use crate::error::{Error, Kind, Result};
+
+/// Lowest version of the runtime spec whose configurations are taken.
+const LEAST_SPEC_VERSION: &str = "1.0.0";
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Features {
+    oci_version_min: &'static str,
+    oci_version_max: &'static str,
+    hooks: Vec<&'static str>,
+    mount_options: Vec<&'static str>,
+    linux: Linux,
+    annotations: Annotations,
+    potentially_unsafe_config_annotations: [&'static str; 0],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Linux {
+    namespaces: Vec<&'static str>,
+    capabilities: Vec<String>,
+    cgroup: Cgroup,
+    seccomp: Enabled,
+    apparmor: Enabled,
+    selinux: Enabled,
+    intel_rdt: Enabled,
+    memory_policy: MemoryPolicy,
+    mount_extensions: MountExtensions,
+    net_devices: Enabled,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Cgroup {
+    v1: bool,
+    v2: bool,
+    systemd: bool,
+    systemd_user: bool,
+    rdma: bool,
+}
+
+#[derive(Serialize)]
+struct Enabled {
+    enabled: bool,
+}
+
+#[derive(Serialize)]
+struct MemoryPolicy {
+    modes: Vec<&'static str>,
+    flags: Vec<&'static str>,
+}
+
+#[derive(Serialize)]
+struct MountExtensions {
+    idmap: Enabled,
+}
+
+#[derive(Serialize)]
+struct Annotations {
+    #[serde(rename = "org.saya.version")]
+    version: &'static str,
+}
+
+const YES: Enabled = Enabled { enabled: true };
+const NO: Enabled = Enabled { enabled: false };
+
+/// The features as JSON, indented, with a final newline.
+///
+/// # Errors
+/// None in practice: every member is a word or a truth value.
+pub fn to_json() -> Result<String> {
+    let features = Features {
+        oci_version_min: LEAST_SPEC_VERSION,
+        oci_version_max: SPEC_VERSION,
+        hooks: HookKind::ALL.iter().map(|kind| kind.name()).collect(),
+        mount_options: option_names().collect(),
+        linux: linux(),
+        annotations: Annotations {
+            version: env!("CARGO_PKG_VERSION"),
+        },
+        potentially_unsafe_config_annotations: [],
+    };
+    let json = serde_json::to_string_pretty(&features)
+        .map_err(|error| Error::new(Kind::System, "write the features", error.to_string()))?;
+    Ok(json + "\n")
+}
+
+fn linux() -> Linux {
+    let mut namespaces: Vec<_> = NamespaceKind::ALL.iter().map(|kind| kind.name()).collect();
+    namespaces.sort_unstable();
+    Linux {
+        namespaces,
+        capabilities: capability_names(),
+        cgroup: Cgroup {
+            v1: true,
+            v2: true,
+            systemd: false,
+            systemd_user: false,
+            rdma: false,
+        },
+        seccomp: NO,
+        apparmor: NO,
+        selinux: NO,
+        intel_rdt: NO,
+        memory_policy: MemoryPolicy {
+            modes: memory_policy_modes().collect(),
+            flags: memory_policy_flags().collect(),
+        },
+        mount_extensions: MountExtensions { idmap: NO },
+        net_devices: YES,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_of_the_spec_understands_it() {
+        let text = to_json().unwrap();
+        let read: oci_spec::runtime::Features = serde_json::from_str(&text).unwrap();
+        assert_eq!(read.oci_version_max(), "1.3.0");
+        let linux = read.linux().as_ref().unwrap();
+        assert_eq!(linux.namespaces().as_ref().map(Vec::len), Some(8));
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(value["linux"]["seccomp"]["enabled"], false);
+        let options = value["mountOptions"].as_array().unwrap();
+        for option in ["rro", "tmpcopyup", "rbind"] {
+            assert!(options.contains(&option.into()), "{option}");
+        }
+        assert!(!options.contains(&"idmap".into()));
+        let modes = value["linux"]["memoryPolicy"]["modes"].as_array().unwrap();
+        assert!(modes.contains(&"MPOL_BIND".into()));
+    }
+}
