@@ -104,22 +104,32 @@ pub(super) fn open_file(
     file::open_at(dir, name, flags, 0, BENEATH | NO_SYMLINKS | NO_XDEV)
 }
 
-/// Reads a control file.
+/// Reads a control file that the kernel makes in one piece, with one read(2) where it fits.
 pub(super) fn read(dir: BorrowedFd<'_>, name: &CStr) -> sys::Result<String> {
     read_open(open_file(dir, name, libc::O_RDONLY)?.as_fd())
 }
 
-/// Reads an open control file from its offset to its end.
+/// Reads such a file that is open, from its offset.
 pub(super) fn read_open(fd: BorrowedFd<'_>) -> sys::Result<String> {
+    read_until(fd, |length, room| length < room)
+}
+
+/// Reads a control file that is a list, such as cgroup.procs: a read ends between two entries,
+/// not only at the end.
+pub(super) fn read_list(dir: BorrowedFd<'_>, name: &CStr) -> sys::Result<String> {
+    let fd = open_file(dir, name, libc::O_RDONLY)?;
+    read_until(fd.as_fd(), |length, _| length == 0)
+}
+
+fn read_until(fd: BorrowedFd<'_>, is_end: impl Fn(usize, usize) -> bool) -> sys::Result<String> {
     let mut bytes = Vec::new();
     let mut buffer = [0; 4096];
     loop {
         let length = file::read(fd, &mut buffer)?;
-        let part = buffer.get(..length).unwrap_or_default();
-        if part.is_empty() {
+        bytes.extend_from_slice(buffer.get(..length).unwrap_or_default());
+        if is_end(length, buffer.len()) {
             return String::from_utf8(bytes).map_err(|_| Errno::EILSEQ);
         }
-        bytes.extend_from_slice(part);
         if bytes.len() > FILE_MAX {
             return Err(Errno::EFBIG);
         }

@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 
-use super::files::{children, is_gone, open_below, open_parent, read};
+use super::files::{children, is_gone, open_below, open_parent, read_list};
 use crate::sys;
 use crate::sys::cgroup::remove_dir;
 
@@ -86,7 +86,7 @@ pub(super) fn pids(root: BorrowedFd<'_>) -> sys::Result<BTreeSet<libc::pid_t>> {
         root,
         |here| {
             // EOPNOTSUPP: a threaded cgroup, whose processes its domain lists.
-            match read(here, c"cgroup.procs") {
+            match read_list(here, c"cgroup.procs") {
                 Err(Errno::EOPNOTSUPP) => Ok(()),
                 Err(errno) => Err(errno),
                 Ok(text) => {

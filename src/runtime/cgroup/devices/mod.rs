@@ -15,6 +15,8 @@ use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 
+use nix::errno::Errno;
+
 use self::list::List;
 use super::create::Cgroup;
 use super::files::{at, write};
@@ -154,18 +156,28 @@ fn write_list(place: &Directory, fd: BorrowedFd<'_>, list: &List) -> Result<()> 
         DeviceAccess::Deny => (c"devices.deny", c"devices.allow"),
         DeviceAccess::Allow => (c"devices.allow", c"devices.deny"),
     };
-    at(
-        write(fd, first, "a"),
-        "set the default of the device rules",
-        place,
-    )
-    .hint("a cgroup may not allow more devices than the one above it")?;
+    let default = write(fd, first, "a");
+    at(default, "set the default of the device rules", place).map_err(hinted)?;
     for exception in &list.exceptions {
         write(fd, others, &exception.to_string())
             .doing(format!("write the device rule `{exception}`"))
-            .at(&exception.at)?;
+            .at(&exception.at)
+            .map_err(hinted)?;
     }
     Ok(())
+}
+
+/// Why the v1 controller refuses what is well-formed.
+fn hinted(error: Error) -> Error {
+    match error.errno() {
+        Some(Errno::EPERM) => {
+            error.hint("a cgroup may not allow more devices than the one above it")
+        }
+        Some(Errno::EINVAL) => {
+            error.hint("the cgroup was there and has others below it: remove those first")
+        }
+        _ => error,
+    }
 }
 
 /// Attaches the new program before it detaches those that an earlier container has left in a

@@ -160,6 +160,31 @@ fn a_cgroup_that_was_there_gets_the_new_rules_alone() {
 }
 
 #[test]
+fn a_cgroup_below_a_restricted_one_cannot_allow_more() {
+    let sandbox = Sandbox::new();
+    let outer = enforce(&sandbox, "outer", &rules(&["+c *:* m", "+c 1:3 rwm"]));
+    let inner = Cgroup::create(&sandbox.place("outer/inner")).unwrap();
+    let wider = inner.enforce_device_rules(&rules(&["+c *:* m", "+c 1:5 rwm"]));
+    if outer.placement().v1("devices").is_some() {
+        let error = wider.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "write the device rule `c 1:5 rwm` (config.json: /linux/resources/devices/0): \
+             EPERM: operation not permitted"
+        );
+        assert!(
+            error.advice().unwrap().contains("the one above"),
+            "{error:?}"
+        );
+    } else {
+        // The programs of both are asked.
+        wider.unwrap();
+        let outcome = try_inside(&sandbox, inner.placement(), &["c 1 5 <", "c 1 3 <"]);
+        assert_eq!(outcome, ["open", "open"]);
+    }
+}
+
+#[test]
 fn programs_of_v2_replace_each_other() {
     let sandbox = Sandbox::new();
     let cgroup = Cgroup::create(&sandbox.place("replaced")).unwrap();
