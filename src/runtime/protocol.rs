@@ -10,7 +10,7 @@
 //!   writes state.json
 //!   Continue ───────────────────────►  clears its parent-death signal
 //!                                      run, exec: execve; the socket closes (CLOEXEC)
-//!                                      create: listens on the start socket
+//!                                      create: shuts the socket down, listens for `start`
 //! start
 //!   connect, Start ─────────────────►  accept
 //!   ◄──────────────────── Continue     (without it the listener went away: already started)

@@ -25,7 +25,7 @@ pub fn create(request: &Request<'_>) -> Result<Vec<String>> {
     check_detached_terminal(&prepared.config, request.console_socket)?;
     let mut making = Making::begin(request, &mut prepared)?;
     making.record(None)?;
-    making.release()?;
+    making.execute()?;
     drop(making);
     Ok(prepared.warnings)
 }
@@ -148,14 +148,8 @@ impl<'a> Making<'a> {
         })
     }
 
-    /// Lets init go on to wait for its start; the container stays.
-    fn release(&mut self) -> Result<()> {
-        drop(self.nascent()?.release()?);
-        self.kept = true;
-        Ok(())
-    }
-
-    /// Lets init execute the program; the container stays if it can.
+    /// Lets init execute the program, or wait for its start; the container stays if it can. Returns
+    /// when our end can no longer be init's (its parent-death signal).
     pub(super) fn execute(&mut self) -> Result<()> {
         let channel = self.nascent()?.release()?;
         if let Some(nascent) = &self.nascent {

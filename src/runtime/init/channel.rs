@@ -65,6 +65,9 @@ impl Walk<'_> {
     /// here) is no start.
     pub(super) fn await_start(&mut self) -> Outcome {
         let listener = self.inherited.start.ok_or(Errno::EBADF)?;
+        // The parent waits for this before it ends: until a moment ago its death was ours. If it
+        // is gone already, nobody waits.
+        let _ = sys::channel::shut(self.inherited.parent);
         loop {
             let connection = sys::channel::accept(listener)?;
             let mut bytes = [0; MESSAGE_LEN];

@@ -69,6 +69,15 @@ fn unix_socket() -> Result<OwnedFd> {
     )
 }
 
+/// Ends both directions: the peer reads the end of the channel (shutdown(2)). Async-signal-safe.
+///
+/// # Errors
+/// `ENOTCONN` when the peer is gone already.
+pub fn shut(socket: BorrowedFd<'_>) -> Result<()> {
+    // SAFETY: two integers.
+    check(unsafe { libc::shutdown(socket.as_raw_fd(), libc::SHUT_RDWR) }.into()).map(drop)
+}
+
 /// accept4(2), close-on-exec; repeats on `EINTR`.
 ///
 /// # Errors
