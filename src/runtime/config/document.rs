@@ -8,6 +8,7 @@ use super::{
     resources,
 };
 use crate::config::namespaces::NamespaceKind;
+use crate::config::resources::ZeroPids;
 use crate::error::Pointer;
 
 /// How to get the namespace that mounts need.
@@ -38,6 +39,7 @@ static NOTHING: Value = Value::Null;
 
 fn read(document: &Cursor, bundle: &str) -> Option<Config> {
     let version = version(document);
+    let zero_pids = version.as_ref().map_or(ZeroPids::Limit, Version::zero_pids);
     let root = root(document, bundle);
     let linux = document.object("linux");
     let linux = linux.unwrap_or_else(|| document.stand_in("linux", &NOTHING));
@@ -57,7 +59,7 @@ fn read(document: &Cursor, bundle: &str) -> Option<Config> {
         devices: linux::devices(&linux),
         net_devices: linux::net_devices(&linux, &namespaces),
         cgroups_path: linux::cgroups_path(&linux),
-        resources: resources::read(&linux),
+        resources: resources::read(&linux, zero_pids),
         rootfs_propagation: linux::rootfs_propagation(&linux, &namespaces),
         sysctl: linux::sysctl(&linux, document, &namespaces),
         masked_paths: linux::covered_paths(&linux, "maskedPaths", &namespaces),
@@ -67,19 +69,41 @@ fn read(document: &Cursor, bundle: &str) -> Option<Config> {
         intel_rdt: linux::intel_rdt(&linux),
         warnings: Vec::new(),
         namespaces,
-        version: version?,
+        version: version?.text,
         root: root?,
     };
     Some(config)
 }
 
+/// A version of the specification with major 1.
+struct Version {
+    text: String,
+    minor: u32,
+}
+
+impl Version {
+    /// The specification made a `pids.limit` of 0 a limit in 1.3.
+    fn zero_pids(&self) -> ZeroPids {
+        if self.minor < 3 {
+            ZeroPids::Unlimited
+        } else {
+            ZeroPids::Limit
+        }
+    }
+}
+
 /// `MAJOR.MINOR.PATCH` with major 1; a suffix as in `1.0.2-dev` is let pass, because released
 /// engines send it.
-fn version(document: &Cursor) -> Option<String> {
+fn version(document: &Cursor) -> Option<Version> {
     let member = document.required("ociVersion")?;
     let text = member.text()?;
-    match major(text) {
-        Some(1) => return Some(text.to_owned()),
+    match major_and_minor(text) {
+        Some((1, minor)) => {
+            return Some(Version {
+                text: text.to_owned(),
+                minor,
+            });
+        }
         Some(_) => member.refuse(format!(
             "version {text} of the specification: only 1.x is known"
         )),
@@ -91,16 +115,16 @@ fn version(document: &Cursor) -> Option<String> {
     None
 }
 
-fn major(version: &str) -> Option<u32> {
+fn major_and_minor(version: &str) -> Option<(u32, u32)> {
     let core = version.split(['-', '+']).next()?;
     let mut numbers = core.split('.').map(|part| {
         let digits = part.bytes().all(|byte| byte.is_ascii_digit());
         digits.then(|| part.parse::<u32>().ok()).flatten()
     });
     let major = numbers.next()??;
+    let minor = numbers.next()??;
     numbers.next()??;
-    numbers.next()??;
-    numbers.next().is_none().then_some(major)
+    numbers.next().is_none().then_some((major, minor))
 }
 
 fn root(document: &Cursor, bundle: &str) -> Option<Root> {

@@ -3,6 +3,7 @@
 //! Engines send many members with values that limit nothing; those pass. What passes is
 //! listed here, and nothing else is.
 
+use super::ZeroPids;
 use crate::config::reader::Cursor;
 
 /// The values of a member that limit nothing.
@@ -57,7 +58,6 @@ const CPU: [Member; 9] = [
     ("mems", Neutral::EmptyText),
     ("idle", Neutral::Zero),
 ];
-const PIDS: [Member; 1] = [("limit", Neutral::Negative)];
 const BLOCK_IO: [Member; 7] = [
     ("weight", Neutral::Zero),
     ("leafWeight", Neutral::Zero),
@@ -72,27 +72,23 @@ const NETWORK: [Member; 2] = [
     ("priorities", Neutral::EmptyList),
 ];
 
-const CONTROLLERS: [(&str, &str, &[Member]); 5] = [
+const CONTROLLERS: [(&str, &str, &[Member]); 4] = [
     ("memory", "limits of memory are", &MEMORY),
     ("cpu", "limits of the CPU are", &CPU),
-    ("pids", "a limit of the number of processes is", &PIDS),
     ("blockIO", "limits of block I/O are", &BLOCK_IO),
     ("network", "network classes and priorities are", &NETWORK),
 ];
 
-pub(super) fn refuse(resources: &Cursor) {
+pub(super) fn refuse(resources: &Cursor, zero_pids: ZeroPids) {
     for (controller, what, members) in CONTROLLERS {
-        let Some(controller) = resources.object(controller) else {
-            continue;
-        };
-        for (key, neutral) in members {
-            if let Some(member) = controller.member(key)
-                && !neutral.holds(&member)
-            {
-                member.unsupported(what);
-            }
-        }
+        refuse_controller(resources, controller, what, members);
     }
+    let pids = match zero_pids {
+        ZeroPids::Unlimited => Neutral::NotPositive,
+        ZeroPids::Limit => Neutral::Negative,
+    };
+    let what = "a limit of the number of processes is";
+    refuse_controller(resources, "pids", what, &[("limit", pids)]);
     resources.list("hugepageLimits", |limit| {
         limit.unsupported("limits of huge pages are");
         Some(())
@@ -105,6 +101,19 @@ pub(super) fn refuse(resources: &Cursor) {
             limit.unsupported(what);
             Some(())
         });
+    }
+}
+
+fn refuse_controller(resources: &Cursor, controller: &str, what: &str, members: &[Member]) {
+    let Some(controller) = resources.object(controller) else {
+        return;
+    };
+    for (key, neutral) in members {
+        if let Some(member) = controller.member(key)
+            && !neutral.holds(&member)
+        {
+            member.unsupported(what);
+        }
     }
 }
 

@@ -44,12 +44,22 @@ pub enum DeviceAccess {
     Deny,
 }
 
+/// What a `pids.limit` of 0 means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ZeroPids {
+    /// No limit: before specification 1.3, when a member could not be told from an absent one.
+    /// Podman 4 writes it for "unlimited".
+    Unlimited,
+    /// No process at all.
+    Limit,
+}
+
 /// Reads `linux.resources`.
-pub(super) fn read(linux: &Cursor) -> Resources {
+pub(super) fn read(linux: &Cursor, zero_pids: ZeroPids) -> Resources {
     let Some(resources) = linux.object("resources") else {
         return Resources::default();
     };
-    limits::refuse(&resources);
+    limits::refuse(&resources, zero_pids);
     Resources {
         devices: devices::read(&resources),
     }

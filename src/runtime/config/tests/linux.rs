@@ -179,6 +179,7 @@ fn values_that_limit_nothing_pass() {
         "hugepageLimits": [], "network": {"classID": 0, "priorities": []},
         "rdma": {}, "unified": {},
     }}));
+    linux(&json!({"resources": {"cpu": {"shares": 1024}}}));
     for unset in [json!(-1), json!(u64::MAX)] {
         linux(&json!({"resources": {"memory": {"swappiness": unset}}}));
     }
@@ -187,6 +188,20 @@ fn values_that_limit_nothing_pass() {
                                 "network": null, "unified": null}, "seccomp": null,
                   "uidMappings": [], "gidMappings": [], "mountLabel": ""}),
     );
+}
+
+#[test]
+fn no_processes_is_a_limit_since_1_3_only() {
+    for (version, accepted) in [("1.0.2-dev", true), ("1.2.1", true), ("1.3.0", false)] {
+        let document = minimal(&json!({
+            "ociVersion": version, "linux": {"resources": {"pids": {"limit": 0}}},
+        }));
+        assert_eq!(
+            Config::from_spec(&document, "/b").is_ok(),
+            accepted,
+            "{version}"
+        );
+    }
 }
 
 #[test]
