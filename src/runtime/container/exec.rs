@@ -139,6 +139,9 @@ fn enter(request: &Request<'_>, further: &Further<'_>, stay: Stay) -> Result<Ran
         Stay::Detached => None,
     };
     let mut waiting = further.spawn()?;
+    if let (Some(console), Some(master)) = (&console, &waiting.terminal) {
+        console.give_size(master.as_fd());
+    }
     couriers.send(waiting.terminal.as_ref(), &waiting.child)?;
     if let Some(path) = request.pid_file {
         write_pid_file(path, waiting.child.pid)?;

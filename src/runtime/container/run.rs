@@ -66,6 +66,9 @@ pub fn run(request: &Request<'_>, stay: Stay, afterwards: Afterwards) -> Result<
         }
     };
     let mut making = Making::begin(request, &mut prepared)?;
+    if let (Some(console), Some(master)) = (&console, &making.nascent()?.terminal) {
+        console.give_size(master.as_fd());
+    }
     let record = begin(&mut making)?;
     let warnings = std::mem::take(&mut making.prepared.warnings);
     let Some(foreground) = &mut foreground else {

@@ -50,8 +50,17 @@ impl HostConsole {
         Ok(Self { fd })
     }
 
+    /// Gives its size to the container's terminal, to be done before the program is executed: one
+    /// that asks at once must not see a terminal without a size.
+    pub fn give_size(&self, master: BorrowedFd<'_>) {
+        if let Some(size) = self.size() {
+            // A terminal without a size stays usable.
+            let _ = tty::set_size(master, size);
+        }
+    }
+
     /// Its size, if it has one: serial lines have none.
-    pub(super) fn size(&self) -> Option<Size> {
+    fn size(&self) -> Option<Size> {
         let size = tty::size(self.fd.as_fd()).ok()?;
         (size.rows != 0 && size.columns != 0).then_some(size)
     }
@@ -80,9 +89,9 @@ pub(super) struct RawConsole {
 }
 
 impl RawConsole {
-    /// See [`HostConsole::size`].
-    pub(super) fn size(&self) -> Option<Size> {
-        self.console.size()
+    /// See [`HostConsole::give_size`].
+    pub(super) fn give_size(&self, master: BorrowedFd<'_>) {
+        self.console.give_size(master);
     }
 }
 

@@ -9,7 +9,6 @@ use super::HostConsole;
 use super::console::RawConsole;
 use super::relay::{Flow, Port, Turn, Unwanted};
 use crate::error::Result;
-use crate::sys::tty;
 
 /// The caller's terminal and the container's.
 #[derive(Debug)]
@@ -51,10 +50,7 @@ impl Session {
 
     /// Copies the caller's window size.
     pub(super) fn resize(&self) {
-        if let Some(size) = self.console.size() {
-            // A terminal without a size stays usable.
-            let _ = tty::set_size(self.master.as_fd(), size);
-        }
+        self.console.give_size(self.master.as_fd());
     }
 
     /// What the input and the output wait for.
