@@ -13,7 +13,8 @@ use crate::config::{Config, HookKind, Hooks};
 use crate::error::{Context, Doing, Error, Kind, Result};
 use crate::hooks;
 use crate::journal::Intent;
-use crate::state::{Entry, LOCK_WAIT, Observation, Record, Status, Store};
+use crate::state::{Entry, LOCK_WAIT, Observation, Record, Status, Store, proved};
+use crate::sys::known_process::KnownProcess;
 use crate::sys::pidfd::{self, Life};
 use crate::sys::{clock, procstat};
 
@@ -85,20 +86,25 @@ fn check_status(entry: &Entry, status: Status) -> Result<()> {
 }
 
 fn is_of_this_boot(observation: &Observation) -> Result<bool> {
-    let boot_id = match (&observation.record, &observation.intent) {
-        (Some(record), _) => &record.init.boot_id,
-        (None, Some(intent)) => &intent.owner.boot_id,
-        (None, None) => return Ok(false),
+    let owner = observation.intent.as_ref().map(|intent| &intent.owner);
+    let Some(process) = init(observation).or(owner) else {
+        return Ok(false);
     };
-    Ok(*boot_id == clock::boot_id().doing("identify this boot")?)
+    Ok(process.boot_id == clock::boot_id().doing("identify this boot")?)
+}
+
+/// The container's first process, by the best that there is.
+fn init(observation: &Observation) -> Option<&KnownProcess> {
+    let recorded = observation.record.as_ref().map(|record| &record.init);
+    recorded.or_else(|| observation.anchor.as_ref().map(|anchor| &anchor.init))
 }
 
 /// Ends the container's processes and removes its cgroups.
 fn end(entry: &Entry, observation: &Observation, warnings: &mut Vec<String>) -> Result<()> {
     let deadline = Instant::now() + END_WAIT;
-    if let Some(record) = &observation.record {
-        kill_init(entry, record, deadline)?;
-        return end_cgroup(&record.cgroup, deadline);
+    if let (Some(init), Some(placement)) = (init(observation), observation.cgroup()) {
+        kill_init(init, placement, deadline)?;
+        return end_cgroup(placement, deadline);
     }
     let Some(intent) = &observation.intent else {
         return Ok(());
@@ -126,17 +132,17 @@ fn end_cgroup(placement: &Placement, deadline: Instant) -> Result<()> {
 
 /// Kills init and waits for its end. In its cgroup too, where there is one: a frozen process of
 /// cgroup v1 does not die before it is thawed.
-fn kill_init(entry: &Entry, record: &Record, deadline: Instant) -> Result<()> {
-    let Some(init) = entry.init_pidfd(record)? else {
+fn kill_init(init: &KnownProcess, placement: &Placement, deadline: Instant) -> Result<()> {
+    let Some(process) = proved(init)? else {
         return Ok(());
     };
-    let pid = record.init.pid;
-    match pidfd::send_signal(init.as_fd(), libc::SIGKILL) {
+    let pid = init.pid;
+    match pidfd::send_signal(process.as_fd(), libc::SIGKILL) {
         Ok(()) | Err(nix::errno::Errno::ESRCH) => {}
         other => other.doing(format!("kill the container's process {pid}"))?,
     }
-    cgroup::kill_all(&record.cgroup, libc::SIGKILL)?;
-    let life = pidfd::poll_end(init.as_fd(), Some(deadline))
+    cgroup::kill_all(placement, libc::SIGKILL)?;
+    let life = pidfd::poll_end(process.as_fd(), Some(deadline))
         .doing(format!("wait for the container's process {pid}"))?;
     match life {
         Life::Ended => Ok(()),

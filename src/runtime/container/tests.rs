@@ -222,18 +222,22 @@ fn a_stranger_in_the_intended_cgroup_is_left_alone() {
 }
 
 #[test]
-fn a_damaged_record_does_not_save_the_processes() {
-    let fixture = Fixture::running("read x", Pids::Private);
-    std::fs::write(fixture.root.join("web/state.json"), "{").unwrap();
-    let (states, warnings) = list(fixture.root(), MissingRoot::Refuse).unwrap();
-    assert_eq!(states[0].status, Status::Running);
-    assert!(warnings[0].contains("damaged"), "{warnings:?}");
-    delete(fixture.root(), "web", Force::Kill).unwrap();
-    assert!(!fixture.cgroups_exist());
-    assert_eq!(
-        list(fixture.root(), MissingRoot::Refuse).unwrap().0.len(),
-        0
-    );
+fn damage_does_not_save_the_processes() {
+    for damaged in [
+        &["state.json"][..],
+        &["state.json", "intent.json", "config.json"],
+    ] {
+        let fixture = Fixture::running("read x", Pids::Private);
+        for file in damaged {
+            std::fs::write(fixture.root.join("web").join(file), "{").unwrap();
+        }
+        let (states, warnings) = list(fixture.root(), MissingRoot::Refuse).unwrap();
+        assert_eq!(states[0].status, Status::Running);
+        assert!(warnings[0].contains("damaged"), "{warnings:?}");
+        delete(fixture.root(), "web", Force::Kill).unwrap();
+        assert!(!fixture.cgroups_exist());
+        assert!(!fixture.root.join("web").exists());
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Exit, GONE, Record, Store, not_found};
+use super::{Anchor, Exit, GONE, Record, Store, not_found};
 use crate::error::{Context, Doing, Error, Kind, Result};
 use crate::journal::Intent;
 use crate::sys::directory::{self, Lock};
@@ -27,6 +27,7 @@ const SMALL: u64 = 1 << 20;
 
 const INTENT: &str = "intent.json";
 const CONFIG: &str = "config.json";
+const ANCHOR: &str = "anchor";
 const STATE: &str = "state.json";
 const EXIT: &str = "exit.json";
 const START: &str = "start";
@@ -124,9 +125,28 @@ impl Entry {
     /// # Errors
     /// Kind system.
     pub fn commit(&mut self, record: &Record) -> Result<()> {
+        self.write_anchor(record);
         self.write_json(STATE, record)?;
         self.creation = None;
         Ok(())
+    }
+
+    /// Best effort: a host with so many hierarchies that the text is longer than a path goes
+    /// without, and so does a file system without links.
+    fn write_anchor(&self, record: &Record) {
+        let anchor = Anchor {
+            init: record.init.clone(),
+            cgroup: record.cgroup.clone(),
+        };
+        if let Ok(text) = serde_json::to_string(&anchor) {
+            let _ = directory::make_link(self.dir(), ANCHOR, &text);
+        }
+    }
+
+    /// What is known of a container whose record is damaged.
+    pub(super) fn anchor(&self) -> Option<Anchor> {
+        let text = directory::read_link(self.dir(), ANCHOR).ok()?;
+        serde_json::from_slice(&text).ok()
     }
 
     /// The record; `None` for a container that is half made.

@@ -4,6 +4,7 @@
 //! ROOT/ID/              mkdir is the lock on the id
 //!   intent.json         before the first side effect (crate::journal)
 //!   config.json         the bundle's bytes: the bundle may change later
+//!   anchor              a link whose target names init and cgroups, should files be damaged
 //!   state.json          the container exists; written once init is ready
 //!   start               init listens here until it is started …
 //!   started             … and then it is called so: its ctime says when
@@ -30,8 +31,8 @@ use crate::error::{Context, Doing, Error, Kind, Result};
 use crate::sys::directory;
 
 pub use entry::{Entry, LOCK_WAIT};
-pub use observe::Observation;
-pub use record::{Exit, FORMAT, Namespace, OciState, Outcome, Record, Status};
+pub use observe::{Observation, proved};
+pub use record::{Anchor, Exit, FORMAT, Namespace, OciState, Outcome, Record, Status};
 
 /// What engines look for when a container is missing.
 pub const DOES_NOT_EXIST: &str = "container does not exist";

@@ -2,11 +2,11 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
-use super::{Entry, Exit, Outcome, Record, Status};
-use crate::cgroup;
+use super::{Anchor, Entry, Exit, Outcome, Record, Status};
+use crate::cgroup::{self, Placement};
 use crate::error::{Doing, Error, Result};
 use crate::journal::Intent;
-use crate::sys::known_process::Proof;
+use crate::sys::known_process::{KnownProcess, Proof};
 use crate::sys::pidfd::{self, Life};
 use crate::sys::procstat;
 
@@ -17,7 +17,9 @@ pub struct Observation {
     pub status: Status,
     /// Its record; a half-made or damaged one has none.
     pub record: Option<Record>,
-    /// What its creator intended.
+    /// What is left to know where the record is damaged.
+    pub anchor: Option<Anchor>,
+    /// What its creator intended, where there is no record.
     pub intent: Option<Intent>,
     /// How it ended, once it is stopped and if somebody learned it.
     pub exit: Option<Exit>,
@@ -35,14 +37,13 @@ impl Observation {
         }
     }
 
-    /// The container's cgroups, by the record or else by the intent.
+    /// The container's cgroups, by the best that there is.
     #[must_use]
-    pub fn cgroup(&self) -> Option<&cgroup::Placement> {
-        match (&self.record, &self.intent) {
-            (Some(record), _) => Some(&record.cgroup),
-            (None, Some(intent)) => Some(&intent.cgroup),
-            (None, None) => None,
-        }
+    pub fn cgroup(&self) -> Option<&Placement> {
+        let recorded = self.record.as_ref().map(|record| &record.cgroup);
+        let anchored = || self.anchor.as_ref().map(|anchor| &anchor.cgroup);
+        let intended = || self.intent.as_ref().map(|intent| &intent.cgroup);
+        recorded.or_else(anchored).or_else(intended)
     }
 }
 
@@ -65,13 +66,15 @@ impl Entry {
                 None
             }),
         };
-        let status = match (&record, &intent) {
-            (Some(record), _) => self.status_of(record).unwrap_or_else(|error| {
+        let anchor = if is_damaged { self.anchor() } else { None };
+        let status = match (&record, &anchor, &intent) {
+            (Some(record), ..) => self.status_of(record).unwrap_or_else(|error| {
                 damage.get_or_insert(error);
                 Status::Running
             }),
-            (None, Some(intent)) if is_damaged => status_by_cgroup(intent),
-            (None, intent) => self.status_half_made(intent.as_ref()),
+            (None, Some(anchor), _) => status_by_cgroup(&anchor.cgroup),
+            (None, None, Some(intent)) if is_damaged => status_by_cgroup(&intent.cgroup),
+            (None, None, intent) => self.status_half_made(intent.as_ref()),
         };
         let exit = match status {
             Status::Stopped => self.exit_of(record.as_ref(), &mut damage),
@@ -80,6 +83,7 @@ impl Entry {
         Observation {
             status,
             record,
+            anchor,
             intent,
             exit,
             damage,
@@ -91,14 +95,7 @@ impl Entry {
     /// # Errors
     /// Those that leave the question open.
     pub fn init_pidfd(&self, record: &Record) -> Result<Option<OwnedFd>> {
-        let init = &record.init;
-        match init
-            .prove()
-            .doing(format!("identify the container's process {}", init.pid))?
-        {
-            Proof::Alive(pidfd) => Ok(Some(pidfd)),
-            Proof::Zombie(_) | Proof::Gone => Ok(None),
-        }
+        proved(&record.init)
     }
 
     fn status_of(&self, record: &Record) -> Result<Status> {
@@ -161,9 +158,24 @@ impl Entry {
     }
 }
 
-/// Damaged, but the intent says which cgroups are its.
-fn status_by_cgroup(intent: &Intent) -> Status {
-    match cgroup::pids(&intent.cgroup) {
+/// A pidfd of the very process; `None` when it has ended.
+///
+/// # Errors
+/// Those that leave the question open.
+pub fn proved(process: &KnownProcess) -> Result<Option<OwnedFd>> {
+    let pid = process.pid;
+    match process
+        .prove()
+        .doing(format!("identify the container's process {pid}"))?
+    {
+        Proof::Alive(pidfd) => Ok(Some(pidfd)),
+        Proof::Zombie(_) | Proof::Gone => Ok(None),
+    }
+}
+
+/// Damaged, but it is known which cgroups are its.
+fn status_by_cgroup(cgroup: &Placement) -> Status {
+    match cgroup::pids(cgroup) {
         Ok(pids) if pids.is_empty() => Status::Stopped,
         _ => Status::Running,
     }

@@ -50,6 +50,16 @@ pub struct Record {
     pub no_new_keyring: bool,
 }
 
+/// What is needed to end a container whose files are damaged. Kept as the target of a symbolic
+/// link, which exists whole or not at all and cannot be truncated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Anchor {
+    /// The container's first process.
+    pub init: KnownProcess,
+    /// Its cgroups.
+    pub cgroup: Placement,
+}
+
 /// A namespace of the container.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Namespace {

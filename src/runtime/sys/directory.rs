@@ -114,6 +114,23 @@ pub fn write_new(dir: BorrowedFd<'_>, name: &str, bytes: &[u8]) -> Result<()> {
         .map_err(|error| errno_of(&error))
 }
 
+/// Makes the symbolic link `name` in `dir`, whose target is `text` (symlinkat(2)).
+///
+/// # Errors
+/// `EEXIST` if the name is taken; `ENAMETOOLONG` for a text of 4096 bytes and more.
+pub fn make_link(dir: BorrowedFd<'_>, name: &str, text: &str) -> Result<()> {
+    nix::unistd::symlinkat(text, dir, name)
+}
+
+/// The target of the symbolic link `name` in `dir` (readlinkat(2)).
+///
+/// # Errors
+/// `ENOENT`; `EINVAL` if it is no link.
+pub fn read_link(dir: BorrowedFd<'_>, name: &str) -> Result<Vec<u8>> {
+    use std::os::unix::ffi::OsStringExt;
+    nix::fcntl::readlinkat(dir, name).map(OsStringExt::into_vec)
+}
+
 /// When the inode of `name` in `dir` last changed: for a file that is only ever renamed, when.
 ///
 /// # Errors
