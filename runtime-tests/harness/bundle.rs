@@ -145,13 +145,15 @@ impl Bundle {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("chmod");
     }
 
-    /// Writes `config.json`.
+    /// Writes `config.json`, at once: another command may be reading it.
     ///
     /// # Panics
     /// When it cannot be written.
     pub fn save(&self) {
         let text = serde_json::to_string_pretty(&self.config).expect("a Value is valid JSON");
-        fs::write(self.dir.join("config.json"), text).expect("write config.json");
+        let new = self.dir.join("config.json.new");
+        fs::write(&new, text).expect("write the config");
+        fs::rename(new, self.dir.join("config.json")).expect("put config.json in place");
     }
 }
 
