@@ -147,6 +147,25 @@ impl Cgroup {
     }
 }
 
+/// Why clone3(2) did not make a process in the cgroups, where the v2 one was in the way.
+#[must_use]
+pub fn birth_refused(placement: &Placement, errno: Errno) -> Option<Error> {
+    let path = placement.v2()?.host_path();
+    let hint = match errno {
+        Errno::EBUSY => {
+            "it has controllers for the cgroups below it (cgroup.subtree_control), so that only \
+             those take processes: clear it, or name one of them"
+        }
+        Errno::EOPNOTSUPP => {
+            "it is below a threaded cgroup (cgroup.type), which takes no processes of its own"
+        }
+        Errno::ENODEV | Errno::ENOENT => "it was removed meanwhile",
+        _ => return None,
+    };
+    let error = Error::from_errno(errno, "create a process in the cgroup");
+    Some(error.at(Path::new(&path)).hint(hint))
+}
+
 fn open_init(fd: BorrowedFd<'_>, path: &CString) -> Result<std::os::fd::OwnedFd> {
     open_below(fd, path)
         .doing("enter the cgroup of the container's init")

@@ -22,7 +22,7 @@ mod v1;
 mod wait;
 
 pub use create::Cgroup;
-pub use enter::Below;
+pub use enter::{Below, birth_refused};
 pub use kill::kill_all;
 pub use layout::{Layout, Mode};
 pub use life::{is_frozen, pids, remove};

@@ -6,7 +6,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use crate::cgroup::Cgroup;
+use crate::cgroup::{self, Cgroup};
 use crate::config::{Config, Field, HookKind, NamespaceKind, Process};
 use crate::error::{Doing, Error, Kind, Result};
 use crate::hooks;
@@ -76,7 +76,10 @@ impl Further<'_> {
             init::run(steps, program, &mut [], inherited)
         });
         drop(in_pid_namespace);
-        let child = child.doing("create the process")?;
+        let child = child.map_err(|errno| {
+            cgroup::birth_refused(cgroup.placement(), errno)
+                .unwrap_or_else(|| Error::from_errno(errno, "create the process"))
+        })?;
         drop(theirs);
         let mut waiting = Waiting {
             child,

@@ -126,7 +126,9 @@ fn birth(
         init::run(steps, program, &mut slots, inherited)
     });
     drop(for_children);
-    let child = child.map_err(birth_error)?;
+    let child = child.map_err(|errno| {
+        cgroup::birth_refused(cgroup.placement(), errno).unwrap_or_else(|| birth_error(errno))
+    })?;
     if let Some((score, at)) = &plan.oom_score_adj
         && let Err(error) = set_oom_score(child.pid, *score)
     {

@@ -3,7 +3,8 @@
 use std::os::fd::AsFd;
 
 use super::sandbox::Sandbox;
-use crate::cgroup::{Below, Cgroup, Placement, files};
+use crate::cgroup::{Below, Cgroup, Placement, birth_refused, files};
+use crate::sys;
 
 /// A controller enabled for the cgroups below some, which is taken back. Alone on this machine:
 /// the lock is for the same test in another view.
@@ -44,7 +45,12 @@ impl Controller {
 impl Drop for Controller {
     fn drop(&mut self) {
         for path in self.enabled.iter().rev() {
-            std::fs::write(self.file(path), format!("-{}", self.name)).unwrap();
+            let taken_back = std::fs::write(self.file(path), format!("-{}", self.name));
+            // At the root somebody else may have begun to use it meanwhile.
+            assert!(
+                taken_back.is_ok() || path.is_empty(),
+                "{path}: {taken_back:?}"
+            );
         }
     }
 }
@@ -81,6 +87,64 @@ fn exec_follows_an_init_that_moved_below_and_gave_controllers_away() {
     // An init outside of the container's cgroup is not followed.
     let stranger = Cgroup::open_beside(&placement, 1).unwrap();
     assert!(is_same(&stranger, &placement));
+}
+
+/// The error of a birth that the kernel refuses.
+fn refused_birth(cgroup: &Cgroup) -> crate::error::Error {
+    let born = sys::clone::spawn(0, cgroup.birthplace(), || sys::process::exit_now(0));
+    birth_refused(cgroup.placement(), born.unwrap_err()).expect("the cgroup is the cause")
+}
+
+#[test]
+fn a_cgroup_that_gave_its_controllers_away_takes_no_process() {
+    let sandbox = Sandbox::new();
+    let cgroup = Cgroup::create(&sandbox.place("web")).unwrap();
+    let Some(mut controller) = Controller::find(&sandbox) else {
+        eprintln!("skipped: no v2 controller on this machine");
+        return;
+    };
+    for path in ["", &sandbox.parent, &format!("{}/web", sandbox.parent)] {
+        controller.enable(path);
+    }
+    let error = refused_birth(&cgroup);
+    let path = cgroup.placement().v2().unwrap().host_path();
+    assert_eq!(
+        error.to_string(),
+        format!("create a process in the cgroup ({path}): EBUSY: device or resource busy")
+    );
+    assert!(
+        error.advice().unwrap().contains("cgroup.subtree_control"),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn a_cgroup_below_a_threaded_one_takes_no_process() {
+    let sandbox = Sandbox::new();
+    let outer = Cgroup::create(&sandbox.place("outer")).unwrap();
+    let Some(v2) = outer.placement().v2() else {
+        eprintln!("skipped: no v2 hierarchy in this view");
+        return;
+    };
+    std::fs::write(format!("{}/cgroup.type", v2.host_path()), "threaded").unwrap();
+    let cgroup = Cgroup::create(&sandbox.place("outer/web")).unwrap();
+    let error = refused_birth(&cgroup);
+    assert!(error.why().starts_with("EOPNOTSUPP"), "{error}");
+    assert!(error.advice().unwrap().contains("cgroup.type"), "{error:?}");
+}
+
+#[test]
+fn a_cgroup_that_was_removed_takes_no_process() {
+    let sandbox = Sandbox::new();
+    let cgroup = Cgroup::create(&sandbox.place("gone")).unwrap();
+    if cgroup.birthplace().is_none() {
+        eprintln!("skipped: no v2 hierarchy in this view");
+        return;
+    }
+    cgroup.undo();
+    let error = refused_birth(&cgroup);
+    assert_eq!(error.advice(), Some("it was removed meanwhile"), "{error}");
+    assert!(birth_refused(cgroup.placement(), nix::errno::Errno::EPERM).is_none());
 }
 
 #[test]
