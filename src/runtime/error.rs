@@ -275,6 +275,12 @@ impl Error {
         self.0.at.as_ref()
     }
 
+    /// The operation alone.
+    #[must_use]
+    pub fn operation(&self) -> &str {
+        &self.0.what
+    }
+
     /// The cause alone.
     #[must_use]
     pub fn why(&self) -> &str {

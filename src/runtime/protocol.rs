@@ -111,10 +111,12 @@ pub enum Stage {
     Closed = 23,
     /// Program not found in any directory of PATH.
     NotInPath = 24,
+    /// A bind over /proc that is no procfs.
+    NotProc = 25,
 }
 
 impl Stage {
-    const LAST: u32 = Self::NotInPath as u32;
+    const LAST: u32 = Self::NotProc as u32;
 
     fn from_raw(raw: u32) -> Self {
         const ALL: [Stage; Stage::LAST as usize + 1] = [
@@ -143,6 +145,7 @@ impl Stage {
             Stage::Send,
             Stage::Closed,
             Stage::NotInPath,
+            Stage::NotProc,
         ];
         ALL.get(raw as usize).copied().unwrap_or(Self::Whole)
     }

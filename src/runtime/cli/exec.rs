@@ -162,7 +162,9 @@ fn changes(args: &Args) -> Result<Changes> {
 /// `UID` or `UID:GID`
 fn user(text: &str) -> Result<(u32, Option<u32>)> {
     let number = |text: &str| {
-        text.parse().map_err(|_| {
+        // −1 as an unsigned number means "leave as it is" to the kernel.
+        let number = text.parse().ok().filter(|number| *number != u32::MAX);
+        number.ok_or_else(|| {
             let why = format!("{text:?} is not the number of a user or group");
             Error::new(Kind::Usage, "read --user", why).hint("it is UID or UID:GID")
         })

@@ -87,7 +87,10 @@ fn fault(error: Error) -> Fault {
     Fault {
         kind: error.kind(),
         at,
-        why: error.why().to_owned(),
+        why: match error.operation() {
+            "" => error.why().to_owned(),
+            operation => format!("{operation}: {}", error.why()),
+        },
         hint: error.advice().map(str::to_owned),
     }
 }

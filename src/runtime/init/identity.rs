@@ -12,7 +12,7 @@ pub(super) fn assume(identity: &Identity) -> Outcome {
     let wanted = identity.capabilities;
     drop_bounding(wanted.bounding)?;
     kernel::keep_capabilities(true).stage(Stage::Capabilities)?;
-    // Always, also for none: the caller's groups never stay (T-I06).
+    // Always, also for none: the caller's groups never stay.
     kernel::set_groups(&identity.groups).stage(Stage::Groups)?;
     kernel::set_gid(identity.gid).stage(Stage::Gid)?;
     kernel::set_uid(identity.uid).stage(Stage::Uid)?;

@@ -127,6 +127,8 @@ pub fn run(
     // The parent's death is ours until it has recorded the container (see `channel::ready`).
     let _ = sys::process::set_parent_death_signal(libc::SIGKILL);
     let _ = sys::process::set_undumpable();
+    // What the caller's environment holds is not the container's to read.
+    sys::process::wipe_environment();
     sys::process::default_signals(inherited.ignored_signals);
     sys::process::unblock_signals();
     let mut walk = Walk {

@@ -65,7 +65,10 @@ impl Walk<'_> {
     /// The mount point, made if missing: a directory for a directory, a file for anything else.
     fn target(&self, step: &MountStep, tree: BorrowedFd<'_>) -> Outcome<OwnedFd> {
         let root = self.root()?;
-        if step.policy == Target::NoSymlinks {
+        if step.policy == Target::Proc {
+            require_procfs(tree)?;
+        }
+        if matches!(step.policy, Target::NoSymlinks | Target::Proc) {
             return match paths::open(root, &step.target, paths::Links::Refuse) {
                 Ok(target) if file::status(target.as_fd(), c"")?.is_dir() => Ok(target),
                 Ok(_) => Err(Errno::ENOTDIR).stage(Stage::ForbiddenTarget),
@@ -100,6 +103,16 @@ impl Walk<'_> {
         }
         propagate(target.as_fd(), &step.propagation)
     }
+}
+
+/// A fake /proc would take the runtime's later writes (CVE-2019-16884).
+fn require_procfs(tree: BorrowedFd<'_>) -> Outcome {
+    const PROC_ROOT_INODE: u64 = 1;
+    let is_root = file::status(tree, c"")?.inode == PROC_ROOT_INODE;
+    if is_root && file::filesystem_magic(tree)? == PROC_SUPER_MAGIC {
+        return Ok(());
+    }
+    Err(Errno::EPERM).stage(Stage::NotProc)
 }
 
 fn configure(context: BorrowedFd<'_>, options: &[FsOption]) -> Outcome {

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use nix::errno::Errno;
 
 use super::{Fault, Outcome, Walk};
+use crate::plan::Lookup;
 use crate::protocol::Stage;
 use crate::sys::file::{self, CURRENT, NO_MAGICLINKS, open_at};
 use crate::sys::{exec, process};
@@ -24,7 +25,7 @@ impl Walk<'_> {
                     self.chosen = number;
                     return Ok(());
                 }
-                Err(Errno::ENOENT | Errno::ENOTDIR) if self.program.candidates.len() > 1 => {}
+                Err(Errno::ENOENT | Errno::ENOTDIR) if self.program.lookup == Lookup::Search => {}
                 Err(errno) => {
                     denied.get_or_insert(Fault::from(errno).item(number as u32));
                 }
@@ -72,7 +73,7 @@ fn executable(path: &CStr) -> Result<(), Errno> {
     file::access(path, libc::X_OK)
 }
 
-/// The image is hostile: a regular file only, opened without blocking (S7 of the threat model).
+/// The image is hostile: a regular file only, opened without blocking.
 fn open_passwd() -> Option<OwnedFd> {
     let flags = libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY;
     let passwd = open_at(CURRENT, c"/etc/passwd", flags, 0, NO_MAGICLINKS).ok()?;

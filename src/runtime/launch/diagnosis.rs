@@ -190,7 +190,7 @@ impl Container {
         let line = head.get(2..)?.split(|byte| *byte == b'\n').next()?;
         let text = String::from_utf8_lossy(line);
         if text.ends_with('\r') {
-            let why = "its `#!` line ends in a carriage return (Windows line ending)";
+            let why = "its `#!` line ends in CRLF (a Windows line ending)";
             return diagnosis(why, Some("convert the script with `sed -i 's/\\r$//'`"));
         }
         let interpreter = text.split_whitespace().next().unwrap_or("");

@@ -1,5 +1,6 @@
 //! A failure of init's, put into words with the plan it failed in.
 
+use std::ffi::CString;
 use std::os::fd::AsFd;
 
 use nix::errno::Errno;
@@ -7,7 +8,7 @@ use nix::errno::Errno;
 use super::diagnosis;
 use crate::error::{Error, Kind, Pointer, errno_in_words};
 use crate::plan::show::operation;
-use crate::plan::{NamespacePlan, Op, Program, Step, Tree};
+use crate::plan::{NamespacePlan, Op, Program, Step, Target, Tree};
 use crate::protocol::{Failure, Stage};
 
 /// What init was doing when it failed.
@@ -35,7 +36,7 @@ pub fn explain(failure: &Failure, work: Work<'_>) -> Error {
     }
     let at = location(failure, step);
     let mut error = match reason(failure, &step.op) {
-        Some(reason) if failure.stage == Stage::ForbiddenTarget => {
+        Some(reason) if matches!(failure.stage, Stage::ForbiddenTarget | Stage::NotProc) => {
             Error::new(Kind::System, operation(&step.op, work.namespaces), reason)
         }
         Some(reason) => {
@@ -77,7 +78,7 @@ fn reason(failure: &Failure, op: &Op) -> Option<String> {
         Stage::Resolve => "look up the path in the root",
         Stage::CreateTarget => "create the mount point",
         Stage::ForbiddenTarget => match op {
-            Op::Mount(mount) if mount.policy == crate::plan::Target::NoSymlinks => {
+            Op::Mount(mount) if mount.policy != Target::Ordinary => {
                 return Some("must be mounted on ordinary directory".to_owned());
             }
             _ => {
@@ -104,6 +105,7 @@ fn reason(failure: &Failure, op: &Op) -> Option<String> {
             ));
         }
         Stage::Capabilities => "set capabilities",
+        Stage::NotProc => return Some("only a procfs may cover /proc".to_owned()),
         Stage::NoNewPrivileges => "set no_new_privs",
         Stage::Outside => "the directory is outside the container's root",
         Stage::Ptmx => "open /dev/pts/ptmx",
@@ -170,7 +172,8 @@ fn program_error(failure: &Failure, errno: Errno, step: &Step, work: Work<'_>) -
         .to_string_lossy();
     if failure.stage == Stage::NotInPath {
         let why = "executable file not found in $PATH";
-        return Error::new(Kind::Exec, format!("exec: \"{name}\""), why).at(&step.at);
+        let error = Error::new(Kind::Exec, format!("exec: \"{name}\""), why);
+        return at_step(error, step).hint(places(work.program));
     }
     let candidate = work.program.candidates.get(failure.item as usize);
     let path = candidate.map_or(name, |path| path.to_string_lossy());
@@ -183,11 +186,34 @@ fn program_error(failure: &Failure, errno: Errno, step: &Step, work: Work<'_>) -
         Some(diagnosis) => format!("{}: {}", errno_in_words(errno), diagnosis.why),
         None => errno_in_words(errno),
     };
-    let error = Error::new(Kind::Exec, what, why).at(&step.at);
+    let error = at_step(Error::new(Kind::Exec, what, why), step);
     match diagnosis.and_then(|diagnosis| diagnosis.hint) {
         Some(hint) => error.hint(hint),
         None => error,
     }
+}
+
+/// Names the step's field; arguments of the command line have none.
+fn at_step(error: Error, step: &Step) -> Error {
+    if step.at.as_str().is_empty() {
+        return error;
+    }
+    error.at(&step.at)
+}
+
+/// Where a program was looked for.
+fn places(program: &Program) -> String {
+    let directory = |path: &CString| {
+        let path = path.to_string_lossy();
+        path.rsplit_once('/')
+            .map_or("", |(directory, _)| directory)
+            .to_owned()
+    };
+    let directories: Vec<String> = program.candidates.iter().map(directory).collect();
+    if directories.is_empty() {
+        return "name a program in args, and its directory in PATH".to_owned();
+    }
+    format!("the container's PATH is {}", directories.join(":"))
 }
 
 /// The error of an init that ended without a word.

@@ -2,7 +2,7 @@
 
 use super::process::Attribute;
 use super::{
-    Attempt, EnterRoot, HOME_ROOM, Op, Program, Step, c_string, identity, process, rootfs,
+    Attempt, EnterRoot, HOME_ROOM, Lookup, Op, Program, Step, c_string, identity, process, rootfs,
 };
 use crate::config::{Config, Process};
 use crate::error::Pointer;
@@ -77,6 +77,7 @@ pub fn exec(config: &Config, process: &Process, host: &Host, target: Target<'_>)
     let (tail, mut program, warnings) = tail(process, host, target.listen_fds);
     if let Some(path) = target.program {
         program.candidates = vec![c_string(path)];
+        program.lookup = Lookup::Path;
     }
     steps.extend(tail);
     steps.push(Step::new(Op::Ready, Pointer::root()));
@@ -120,6 +121,7 @@ fn program(process: &Process, listen_fds: u32) -> Program {
         .any(|entry| entry.starts_with("HOME=") && entry != "HOME=");
     let home = (!has_home).then(|| envp.add(b"HOME=", HOME_ROOM));
     Program {
+        lookup: lookup(process),
         candidates: candidates(process)
             .iter()
             .map(|path| c_string(path))
@@ -128,6 +130,13 @@ fn program(process: &Process, listen_fds: u32) -> Program {
         envp,
         home,
         uid: process.user.uid,
+    }
+}
+
+fn lookup(process: &Process) -> Lookup {
+    match process.args.value.first() {
+        Some(name) if name.contains('/') => Lookup::Path,
+        _ => Lookup::Search,
     }
 }
 

@@ -49,6 +49,8 @@ pub struct Plan {
 pub struct Program {
     /// Paths to try, in order: one for a name with a slash, one for each directory of PATH else.
     pub candidates: Vec<CString>,
+    /// Which of the two it is.
+    pub lookup: Lookup,
     /// Arguments.
     pub argv: StringArray,
     /// Environment.
@@ -57,6 +59,15 @@ pub struct Program {
     pub home: Option<usize>,
     /// The user whose home it is.
     pub uid: u32,
+}
+
+/// How the program is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lookup {
+    /// By its path.
+    Path,
+    /// By a name to be found in the directories of PATH.
+    Search,
 }
 
 /// Longest home directory that is filled in.
@@ -239,8 +250,10 @@ pub struct FsOption {
 pub enum Target {
     /// Anything in the root, but nothing inside a procfs.
     Ordinary,
-    /// `/proc` and `/sys` themselves: a directory reached without any symbolic link.
+    /// `/sys`: a directory reached without any symbolic link.
     NoSymlinks,
+    /// `/proc`: as `/sys`, and only a procfs may be mounted there.
+    Proc,
     /// One of the few files inside procfs that lxcfs and its like may cover.
     InsideProc,
 }

@@ -212,7 +212,8 @@ impl Mounts {
 
 fn policy(mount: &Mount) -> Target {
     match mount.destination.as_str() {
-        "/proc" | "/sys" => Target::NoSymlinks,
+        "/proc" => Target::Proc,
+        "/sys" => Target::NoSymlinks,
         destination if destination.starts_with("/proc/") => Target::InsideProc,
         _ => Target::Ordinary,
     }

@@ -155,6 +155,23 @@ pub fn set_undumpable() -> Result<()> {
     check(unsafe { libc::c_long::from(libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0)) }).map(drop)
 }
 
+/// Overwrites the environment that this process was started with: what /proc/PID/environ shows.
+/// Only in a child, on its copy of the memory: nothing may read the environment after it.
+pub fn wipe_environment() {
+    unsafe extern "C" {
+        static environ: *mut *mut libc::c_char;
+    }
+    // SAFETY: environ points to a NULL-terminated array of NUL-terminated, writable strings, and
+    // the child has one thread.
+    unsafe {
+        let mut entry = environ;
+        while !entry.is_null() && !(*entry).is_null() {
+            ptr::write_bytes(*entry, 0, libc::strlen(*entry));
+            entry = entry.add(1);
+        }
+    }
+}
+
 /// keyctl(2) `KEYCTL_JOIN_SESSION_KEYRING`: a new session keyring.
 ///
 /// # Errors
