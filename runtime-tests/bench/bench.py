@@ -85,6 +85,7 @@ def make_bundle(subject, scratch):
     subprocess.run([subject.path, "spec", "--bundle", bundle], check=True)
     config = bundle / "config.json"
     spec = json.loads(config.read_text())
+    spec["ociVersion"] = "1.0.2"  # the newest that crun 1.8 accepts
     spec["process"]["terminal"] = False
     spec["process"]["args"] = ["/nothing"]
     namespaces = spec["linux"]["namespaces"]
