@@ -36,7 +36,8 @@ const NARROWED: [(&str, &[&str]); 7] = [
     ("plan", &["host", "cgroup", "config", "error", "sys"]),
     ("config", &["error", "sys"]),
     ("protocol", &["plan"]),
-    ("log", &["error"]),
+    // The time stamps are those of the states: sys::clock.
+    ("log", &["error", "sys"]),
     ("error", &[]),
     ("sys", &[]),
 ];
