@@ -5,6 +5,8 @@
 //! paths made neutral. `plan.txt` beside it is the plan. After a change that is meant:
 //! `BLESS=1 cargo test -p saya --test golden`, and read the diff.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // A test fails by panicking.
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

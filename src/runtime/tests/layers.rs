@@ -7,6 +7,8 @@
     reason = "clippy exempts test functions, not what they call"
 )]
 
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
