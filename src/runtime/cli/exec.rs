@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::line::{Arity, Context, Flags, Options, Verb};
 use super::run::exit_code;
+use crate::cgroup::Below;
 use crate::config::process::capability_name;
 use crate::container::exec::{Changes, Paused, Request, What, exec};
 use crate::container::run::Stay;
@@ -68,7 +69,7 @@ struct Args {
     /// Pass N descriptors on to the program, from 3 on
     #[arg(long, value_name = "N", default_value_t = 0)]
     preserve_fds: u32,
-    /// Cgroup below the container's own (not supported yet)
+    /// Cgroup below the container's own; may be repeated for single controllers
     #[arg(long, value_name = "[CONTROLLERS:]PATH")]
     cgroup: Vec<String>,
     /// Do not refuse a paused container
@@ -99,6 +100,7 @@ fn run(context: &Context, args: &Args) -> Result<u8> {
         } else {
             Paused::Refuse
         },
+        below: Below::parse(&args.cgroup)?,
     };
     let stay = if args.detach {
         Stay::Detached
@@ -114,7 +116,6 @@ fn refuse_unsupported(args: &Args) -> Result<()> {
     let asked = [
         ("--process-label", args.process_label.is_some()),
         ("--apparmor", args.apparmor.is_some()),
-        ("--cgroup", !args.cgroup.is_empty()),
     ];
     match asked.into_iter().find(|(_, asked)| *asked) {
         Some((flag, _)) => Err(Error::new(Kind::Unsupported, flag, "not supported yet")),
@@ -131,7 +132,6 @@ fn what(args: &Args) -> Result<What<'_>> {
         ("a program", !changes.args.is_empty()),
         ("--cwd", args.cwd.is_some()),
         ("--env", !args.env.is_empty()),
-        ("--tty", args.tty),
         ("--user", args.user.is_some()),
         ("--additional-gids", !args.additional_gids.is_empty()),
         ("--no-new-privs", args.no_new_privs),
@@ -142,7 +142,11 @@ fn what(args: &Args) -> Result<What<'_>> {
             let why = format!("{flag} cannot be combined with --process");
             Err(Error::new(Kind::Usage, "", why).hint("write it into the process file"))
         }
-        None => Ok(What::Document(document)),
+        // conmon repeats the document's terminal as --tty.
+        None => Ok(What::Document {
+            path: document,
+            terminal: args.tty,
+        }),
     }
 }
 

@@ -8,7 +8,7 @@ use super::further::Further;
 use super::prepare::{check_preserved, first_fault, listen_fds};
 use super::run::{Ran, Stay};
 use super::stored;
-use crate::cgroup;
+use crate::cgroup::{self, Below};
 use crate::config::{Config, Field, Process};
 use crate::error::{Doing, Error, Kind, Pointer, Result};
 use crate::state::{Status, Store};
@@ -33,6 +33,8 @@ pub struct Request<'a> {
     pub preserve_fds: u32,
     /// Whether a paused container is refused.
     pub paused: Paused,
+    /// Cgroups below the container's own (`--cgroup`).
+    pub below: Below,
 }
 
 /// What to do with a paused container.
@@ -48,7 +50,12 @@ pub enum Paused {
 #[derive(Clone, Debug)]
 pub enum What<'a> {
     /// A process.json (`--process`), and whether the command line asks for a terminal, too.
-    Document(&'a Path),
+    Document {
+        /// The file.
+        path: &'a Path,
+        /// Whether the command line asks for a terminal.
+        terminal: bool,
+    },
     /// The container's own process with these changes.
     Changes(Changes),
 }
@@ -121,6 +128,7 @@ pub fn exec(request: &Request<'_>, stay: Stay) -> Result<Ran> {
         listen_fds,
         streams: None,
         program: None,
+        below: &request.below,
     };
     enter(request, &further, stay)
 }
@@ -177,7 +185,11 @@ fn check_terminal(process: &Process, console_socket: Option<&Path>, stay: Stay) 
 
 fn process(what: &What<'_>, config: &Config) -> Result<Process> {
     match what {
-        What::Document(path) => read_process(path),
+        What::Document { path, terminal } => {
+            let mut process = read_process(path)?;
+            process.terminal |= terminal;
+            Ok(process)
+        }
         What::Changes(changes) => {
             let none = || {
                 let why = "the container's configuration has no process to start from";

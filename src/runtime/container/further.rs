@@ -6,7 +6,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use crate::cgroup::{self, Cgroup};
+use crate::cgroup::{self, Below, Cgroup};
 use crate::config::{Config, Field, HookKind, NamespaceKind, Process};
 use crate::error::{Doing, Error, Kind, Result};
 use crate::hooks;
@@ -32,6 +32,8 @@ pub(super) struct Further<'a> {
     pub streams: Option<[BorrowedFd<'a>; 3]>,
     /// The file to execute where it is not the first argument.
     pub program: Option<&'a str>,
+    /// Cgroups below the container's own, where they are named.
+    pub below: &'a Below,
 }
 
 /// A process that is in place and waits to execute its program. Dropped before, it is killed.
@@ -49,7 +51,12 @@ impl Further<'_> {
     /// Makes the process up to its program.
     pub(super) fn spawn(&self) -> Result<Waiting> {
         let host = Host::read()?;
-        let cgroup = Cgroup::open_beside(&self.record.cgroup, self.record.init.pid)?;
+        let placement = &self.record.cgroup;
+        let cgroup = if *self.below == Below::default() {
+            Cgroup::open_beside(placement, self.record.init.pid)?
+        } else {
+            Cgroup::open_below(placement, self.below)?
+        };
         let tasks = cgroup.open_tasks()?;
         let target = Target {
             pid: self.record.init.pid,
@@ -203,6 +210,7 @@ pub(super) fn start_container_hooks(
             listen_fds: 0,
             streams: Some(streams),
             program: Some(&hook.path),
+            below: &Below::default(),
         };
         let mut waiting = further.spawn().map_err(|error| {
             error
