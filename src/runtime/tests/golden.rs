@@ -4,6 +4,11 @@
 //! podman 4.3.1 and containerd 1.6.20 for `/bin/sh` without limits and without seccomp), with its
 //! paths made neutral. `plan.txt` beside it is the plan. After a change that is meant:
 //! `BLESS=1 cargo test -p saya --test golden`, and read the diff.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "clippy exempts test functions, not what they call"
+)]
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // A test fails by panicking.
 
