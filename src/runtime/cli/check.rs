@@ -41,7 +41,7 @@ struct Report<'a> {
     warnings: &'a [String],
 }
 
-fn run(context: &Context, args: &Args) -> Result<u8> {
+fn run(context: &Context<'_>, args: &Args) -> Result<u8> {
     let verdict = check(Path::new(args.id().unwrap_or(".")))?;
     let text = if args.json {
         as_json(&verdict)?

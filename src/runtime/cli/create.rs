@@ -46,7 +46,7 @@ pub(super) struct Making {
 
 impl Making {
     /// The flags in the words of `container`.
-    pub(super) fn request<'a>(&'a self, context: &'a Context, id: &'a str) -> Request<'a> {
+    pub(super) fn request<'a>(&'a self, context: &'a Context<'_>, id: &'a str) -> Request<'a> {
         Request {
             root: &context.root,
             id,
@@ -84,7 +84,7 @@ impl Flags for Args {
     }
 }
 
-fn run(context: &Context, args: &Args) -> Result<u8> {
+fn run(context: &Context<'_>, args: &Args) -> Result<u8> {
     let id = args.id().unwrap_or_default();
     let warnings = create(&args.making.request(context, id))?;
     context.warn(&warnings);

@@ -29,7 +29,7 @@ impl Flags for Args {
     }
 }
 
-fn run(context: &Context, args: &Args) -> Result<u8> {
+fn run(context: &Context<'_>, args: &Args) -> Result<u8> {
     let force = if args.force {
         Force::Kill
     } else {

@@ -85,7 +85,7 @@ impl Flags for Args {
     }
 }
 
-fn run(context: &Context, args: &Args) -> Result<u8> {
+fn run(context: &Context<'_>, args: &Args) -> Result<u8> {
     refuse_unsupported(args)?;
     let request = Request {
         root: &context.root,

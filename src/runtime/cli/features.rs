@@ -30,6 +30,6 @@ impl Flags for Args {
     }
 }
 
-fn run(context: &Context, _: &Args) -> Result<u8> {
+fn run(context: &Context<'_>, _: &Args) -> Result<u8> {
     Ok(context.print(&features::to_json()?))
 }

@@ -2,42 +2,58 @@
 
 use std::fmt::Write as _;
 
-use clap::CommandFactory;
+use clap::Args as _;
 
 use super::VERBS;
 use super::global::Global;
-use super::line::{Flags, Verb};
+use super::line::Verb;
 use crate::container::state::SPEC_VERSION;
 
-/// Layout of the options in a help text.
-const OPTIONS: &str = "{options}";
+/// Options that clap does not know: name and what it does.
+const HELP: (&str, &str) = ("-h, --help", "Print this help");
+const VERSION: (&str, &str) = ("-v, --version", "Print the version");
 
-/// A verb without flags of its own.
-#[derive(Debug, clap::Args)]
-pub(super) struct NoFlags {}
+/// One line per option: its names, its value, what it does.
+fn options(flags: fn(clap::Command) -> clap::Command, further: &[(&str, &str)]) -> String {
+    let command = flags(clap::Command::new("saya"));
+    let visible = command
+        .get_arguments()
+        .filter(|option| !option.is_hide_set());
+    let mut rows: Vec<(String, String)> = visible.map(row).collect();
+    let further = further.iter();
+    rows.extend(further.map(|(names, about)| ((*names).to_owned(), (*about).to_owned())));
+    let width = rows.iter().map(|row| row.0.len()).max().unwrap_or(0);
+    let lines = rows
+        .iter()
+        .map(|(names, about)| format!("   {names:<width$}  {about}\n"));
+    lines.collect()
+}
 
-impl Flags for NoFlags {
-    fn operands(&self) -> &[String] {
-        &[]
+fn row(option: &clap::Arg) -> (String, String) {
+    let mut names = match option.get_short() {
+        Some(short) => format!("-{short}, "),
+        None => "    ".to_owned(),
+    };
+    if let Some(long) = option.get_long() {
+        names.push_str("--");
+        names.push_str(long);
     }
-}
-
-/// Builds clap's view of a set of flags alone.
-#[derive(clap::Parser)]
-#[command(no_binary_name = true)]
-struct Only<F: clap::Args> {
-    #[command(flatten)]
-    _flags: F,
-}
-
-fn options<F: clap::Args>() -> String {
-    let command = Only::<F>::command().help_template(OPTIONS).term_width(100);
-    command
-        .clone()
-        .render_help()
-        .to_string()
-        .trim_end()
-        .to_owned()
+    if option.get_action().takes_values() {
+        for value in option.get_value_names().unwrap_or_default() {
+            names.push(' ');
+            names.push_str(value);
+        }
+    }
+    let mut about = option
+        .get_help()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    let defaults = option.get_default_values().iter();
+    let defaults: Vec<_> = defaults.map(|value| value.to_string_lossy()).collect();
+    if option.get_action().takes_values() && !defaults.is_empty() {
+        about.push_str(&format!(" [default: {}]", defaults.join(" ")));
+    }
+    (names, about)
 }
 
 /// The help of the program.
@@ -52,19 +68,22 @@ pub(super) fn program(name: &str) -> String {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "   {:<11} {}", verb.name, verb.about);
     }
-    let _ = write!(text, "\nGLOBAL OPTIONS:\n{}\n", options::<Global>());
-    text.push_str("  -v, --version\n          Print the version\n");
+    let _ = write!(
+        text,
+        "\nGLOBAL OPTIONS:\n{}",
+        options(Global::augment_args, &[HELP, VERSION])
+    );
     text
 }
 
 /// The help of one verb.
-pub(super) fn verb<F: Flags>(verb: &Verb, name: &str) -> String {
+pub(super) fn verb(verb: &Verb, name: &str, flags: fn(clap::Command) -> clap::Command) -> String {
     let head = format!("{name} {}", verb.name);
     format!(
-        "NAME:\n   {head} - {}\n\nUSAGE:\n   {head} [command options] {}\n\nOPTIONS:\n{}\n",
+        "NAME:\n   {head} - {}\n\nUSAGE:\n   {head} [command options] {}\n\nOPTIONS:\n{}",
         verb.about,
         verb.operands,
-        options::<F>()
+        options(flags, &[HELP])
     )
 }
 

@@ -30,7 +30,7 @@ impl Flags for Args {
     }
 }
 
-fn run(context: &Context, args: &Args) -> Result<u8> {
+fn run(context: &Context<'_>, args: &Args) -> Result<u8> {
     let signal = match args.operands.get(1) {
         Some(text) => signal::parse(text)?,
         None => libc::SIGTERM,

@@ -4,10 +4,10 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{CommandFactory, FromArgMatches};
+use clap::{Args as _, FromArgMatches as _};
 
 use super::global::{Global, Origin};
-use super::{FAILURE, complain, help, incorrect_usage, print, undefined, without_value, words};
+use super::{complain, help, incorrect_usage, print, undefined, without_value, words};
 use crate::cgroup::Driver;
 use crate::error::{Error, Kind, Result};
 use crate::log::Log;
@@ -74,30 +74,24 @@ pub(super) struct Line {
 
 /// What every verb may look at.
 #[derive(Debug)]
-pub(super) struct Context {
+pub(super) struct Context<'a> {
     /// The state root.
     pub(super) root: PathBuf,
     /// Whether it was named.
     pub(super) root_origin: Origin,
     /// Who makes cgroups.
     pub(super) cgroups: Driver,
-    log: Log,
+    log: &'a Log,
     /// `saya create web`
-    subject: String,
+    subject: &'a str,
 }
 
-/// A whole line, as clap reads it.
-#[derive(clap::Parser)]
-#[command(
-    no_binary_name = true,
-    args_override_self = true,
-    disable_help_subcommand = true
-)]
-struct Call<F: clap::Args> {
-    #[command(flatten)]
-    global: Global,
-    #[command(flatten)]
-    flags: F,
+/// A command with the program's flags alone.
+fn program_flags() -> clap::Command {
+    let command = clap::Command::new("saya")
+        .no_binary_name(true)
+        .args_override_self(true);
+    Global::augment_args(command)
 }
 
 /// Why a line is not run.
@@ -110,32 +104,40 @@ enum Stop {
 
 impl Line {
     /// Parses the line, runs the verb and reports; the result is the exit code.
-    pub(super) fn run<F: Flags>(self, run: fn(&Context, &F) -> Result<u8>) -> u8 {
-        let call: Call<F> = match self.parse() {
-            Ok(call) => call,
-            Err(Stop::Help) => return print(&help::verb::<F>(self.verb, &self.program)),
+    ///
+    /// The little that depends on the flags' type is here: what follows exists once, not per verb.
+    pub(super) fn run<F: Flags>(self, run: fn(&Context<'_>, &F) -> Result<u8>) -> u8 {
+        let matches = match self.matches(F::augment_args(program_flags())) {
+            Ok(matches) => matches,
+            Err(Stop::Help) => {
+                return print(&help::verb(self.verb, &self.program, F::augment_args));
+            }
             Err(Stop::Usage(why)) => return incorrect_usage(&why).max(self.verb.failure),
         };
-        self.run_with(&call.global, call.flags.id(), |context| {
-            self.check_arity(call.flags.operands().len())?;
-            run(context, &call.flags)
-        })
+        let parsed = F::from_arg_matches(&matches)
+            .and_then(|flags| Ok((Global::from_arg_matches(&matches)?, flags)));
+        match parsed {
+            Ok((global, flags)) => self.run_with(&global, flags.id(), &mut |context| {
+                self.check_arity(flags.operands().len())?;
+                run(context, &flags)
+            }),
+            Err(error) => incorrect_usage(&stop(&error).in_words()).max(self.verb.failure),
+        }
     }
 
     /// Runs a verb whose own words are not read.
-    pub(super) fn run_unread(self, run: fn() -> Error) -> u8 {
+    pub(super) fn run_unread(mut self, run: fn() -> Error) -> u8 {
         let is_help = |word: &OsString| word == "--help" || word == "-h";
         if self.rest.iter().any(is_help) {
-            return print(&help::verb::<help::NoFlags>(self.verb, &self.program));
+            return print(&help::verb(self.verb, &self.program, |command| command));
         }
-        let line = Self {
-            rest: Vec::new(),
-            ..self
-        };
-        match line.parse::<help::NoFlags>() {
-            Ok(call) => line.run_with(&call.global, None, |_| Err(run())),
-            Err(Stop::Help) => FAILURE,
-            Err(Stop::Usage(why)) => incorrect_usage(&why),
+        self.rest.clear();
+        let parsed = self
+            .matches(program_flags())
+            .and_then(|matches| Global::from_arg_matches(&matches).map_err(|error| stop(&error)));
+        match parsed {
+            Ok(global) => self.run_with(&global, None, &mut |_| Err(run())),
+            Err(stop) => incorrect_usage(&stop.in_words()),
         }
     }
 
@@ -143,7 +145,7 @@ impl Line {
         &self,
         global: &Global,
         id: Option<&str>,
-        run: impl FnOnce(&Context) -> Result<u8>,
+        run: &mut dyn FnMut(&Context<'_>) -> Result<u8>,
     ) -> u8 {
         let mut subject = format!("{} {}", self.program, self.verb.name);
         if let Some(id) = id {
@@ -156,35 +158,33 @@ impl Line {
                 return self.verb.failure;
             }
         };
-        let outcome = Context::new(global, log, subject);
-        let (log, outcome) = match outcome {
-            Ok(context) => {
-                let outcome = context.run(run);
-                (
-                    context.log,
-                    outcome.map_err(|error| (context.subject, error)),
-                )
-            }
-            Err((log, subject, error)) => (log, Err((subject, error))),
-        };
-        match outcome {
-            Ok(code) => code,
-            Err((subject, error)) => {
-                report(&log, &subject, &error);
-                self.verb.failure
-            }
-        }
+        let checked = global.check().and_then(|()| global.cgroup_driver());
+        let outcome = checked.and_then(|cgroups| {
+            let (root, root_origin) = global.root();
+            let context = Context {
+                root,
+                root_origin,
+                cgroups,
+                log: &log,
+                subject: &subject,
+            };
+            context.run(run)
+        });
+        outcome.unwrap_or_else(|error| {
+            report(&log, &subject, &error);
+            self.verb.failure
+        })
     }
 
-    fn parse<F: clap::Args>(&self) -> Result<Call<F>, Stop> {
-        let mut command = Call::<F>::command();
+    fn matches(&self, mut command: clap::Command) -> Result<clap::ArgMatches, Stop> {
         let mut rest = self.rest.clone();
         if self.verb.options == Options::BeforeOperand {
             words::end_options_at_operand(&mut rest, &command);
         }
         let all = self.flags.iter().cloned().chain(rest);
-        let matches = command.try_get_matches_from_mut(all).map_err(stop)?;
-        Call::from_arg_matches(&matches).map_err(stop)
+        command
+            .try_get_matches_from_mut(all)
+            .map_err(|error| stop(&error))
     }
 
     fn check_arity(&self, count: usize) -> Result<()> {
@@ -209,8 +209,17 @@ impl Line {
     }
 }
 
+impl Stop {
+    fn in_words(self) -> String {
+        match self {
+            Self::Help => "help requested".to_owned(),
+            Self::Usage(why) => why,
+        }
+    }
+}
+
 /// clap's complaint in the words of Go's flag package, which engines look for.
-fn stop(error: clap::Error) -> Stop {
+fn stop(error: &clap::Error) -> Stop {
     let flag = match error.get(ContextKind::InvalidArg) {
         // `--bundle <DIR>`, `--env <KEY=VALUE>`
         Some(ContextValue::String(text)) => text.split(' ').next().unwrap_or_default().to_owned(),
@@ -221,7 +230,8 @@ fn stop(error: clap::Error) -> Stop {
         _ => "",
     };
     Stop::Usage(match error.kind() {
-        ErrorKind::DisplayHelp => return Stop::Help,
+        // We write the help ourselves (see `help`); clap is built without its own.
+        ErrorKind::UnknownArgument if flag == "--help" || flag == "-h" => return Stop::Help,
         ErrorKind::UnknownArgument => undefined(flag.as_ref()),
         ErrorKind::InvalidValue if value.is_empty() => without_value(flag.as_ref()),
         ErrorKind::InvalidUtf8 => "an argument is not valid UTF-8".to_owned(),
@@ -236,25 +246,8 @@ fn stop(error: clap::Error) -> Stop {
     })
 }
 
-impl Context {
-    fn new(global: &Global, log: Log, subject: String) -> Result<Self, (Log, String, Error)> {
-        let checked = global.check().and_then(|()| global.cgroup_driver());
-        match checked {
-            Ok(cgroups) => {
-                let (root, root_origin) = global.root();
-                Ok(Self {
-                    root,
-                    root_origin,
-                    cgroups,
-                    log,
-                    subject,
-                })
-            }
-            Err(error) => Err((log, subject, error)),
-        }
-    }
-
-    fn run(&self, run: impl FnOnce(&Self) -> Result<u8>) -> Result<u8> {
+impl Context<'_> {
+    fn run(&self, run: &mut dyn FnMut(&Context<'_>) -> Result<u8>) -> Result<u8> {
         self.log.debug(|| {
             let (pid, root) = (std::process::id(), self.root.display());
             format!(

@@ -63,7 +63,7 @@ impl Format {
     }
 }
 
-fn run(context: &Context, args: &Args) -> Result<u8> {
+fn run(context: &Context<'_>, args: &Args) -> Result<u8> {
     let format = Format::from_name(&args.format)?;
     let missing = match context.root_origin {
         Origin::Given => MissingRoot::Refuse,

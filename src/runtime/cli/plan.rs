@@ -33,7 +33,7 @@ impl Flags for Args {
     }
 }
 
-fn run(context: &Context, args: &Args) -> Result<u8> {
+fn run(context: &Context<'_>, args: &Args) -> Result<u8> {
     let verdict = check(Path::new(args.id().unwrap_or(".")))?;
     let Some(plan) = verdict.plan else {
         let first = fault::first_error(verdict.faults);

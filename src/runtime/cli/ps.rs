@@ -32,7 +32,7 @@ impl Flags for Args {
     }
 }
 
-fn run(context: &Context, args: &Args) -> Result<u8> {
+fn run(context: &Context<'_>, args: &Args) -> Result<u8> {
     let format = Format::from_name(&args.format)?;
     let pids = ps::pids(&context.root, args.id().unwrap_or_default())?;
     let options: Vec<OsString> = args.operands.iter().skip(1).map(OsString::from).collect();

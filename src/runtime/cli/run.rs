@@ -39,7 +39,7 @@ impl Flags for Args {
     }
 }
 
-fn run(context: &Context, args: &Args) -> Result<u8> {
+fn run(context: &Context<'_>, args: &Args) -> Result<u8> {
     let request = args.making.request(context, args.id().unwrap_or_default());
     let stay = match (args.detach, args.no_subreaper) {
         (true, _) => Stay::Detached,

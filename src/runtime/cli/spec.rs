@@ -35,7 +35,7 @@ impl Flags for Args {
     }
 }
 
-fn run(_: &Context, args: &Args) -> Result<u8> {
+fn run(_: &Context<'_>, args: &Args) -> Result<u8> {
     spec::write(args.bundle.as_deref().unwrap_or(Path::new(".")))?;
     Ok(0)
 }

@@ -26,7 +26,7 @@ impl Flags for Args {
     }
 }
 
-fn run(context: &Context, args: &Args) -> Result<u8> {
+fn run(context: &Context<'_>, args: &Args) -> Result<u8> {
     start::start(&context.root, args.id().unwrap_or_default())?;
     Ok(0)
 }

@@ -72,7 +72,7 @@ fn every_verb_has_help_in_the_form_of_go() {
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
-    let text = help::verb::<help::NoFlags>(&kill::VERB, "saya");
+    let text = help::verb(&kill::VERB, "saya", |command| command);
     assert!(
         text.starts_with("NAME:\n   saya kill - send a signal"),
         "{text}"
