@@ -36,7 +36,7 @@ pub enum Force {
 /// Kind not-found (not with [`Force::Kill`]), status if it runs, timeout if its processes do not
 /// end; else system.
 pub fn delete(root: &Path, id: &str, force: Force) -> Result<Vec<String>> {
-    match delete_existing(root, id, force) {
+    match delete_within(root, id, force, LOCK_WAIT) {
         // Another `delete` was faster, or there never was one.
         Err(error) if error.kind() == Kind::NotFound && force == Force::Kill => Ok(Vec::new()),
         outcome => outcome,
@@ -51,18 +51,33 @@ pub fn ended(root: &Path, id: &str) -> Result<Vec<String>> {
     delete(root, id, Force::Kill)
 }
 
-fn delete_existing(root: &Path, id: &str, force: Force) -> Result<Vec<String>> {
+/// Waits at most so long for another operation on the container. Then [`Force::Kill`] goes on
+/// without: a `start` whose hook hangs must not keep a container for ever, and whatever is ended
+/// or removed here is proved to be this container's.
+pub(super) fn delete_within(
+    root: &Path,
+    id: &str,
+    force: Force,
+    wait: Duration,
+) -> Result<Vec<String>> {
     let entry = Store::find_in(root, id)?;
     if force == Force::Refuse {
         check_status(&entry, entry.observe().status)?;
     }
-    let _lock = entry.lock(LOCK_WAIT)?;
+    let mut warnings = Vec::new();
+    let _lock = match entry.lock(wait) {
+        Err(error) if error.kind() == Kind::Timeout && force == Force::Kill => {
+            warnings.push(error.to_string());
+            None
+        }
+        lock => Some(lock?),
+    };
     // Looked at again: it was not locked before.
     let observation = entry.observe();
     if force == Force::Refuse && observation.status != Status::Creating {
         check_status(&entry, observation.status)?;
     }
-    let mut warnings: Vec<String> = observation.damage.iter().map(Error::to_string).collect();
+    warnings.extend(observation.damage.iter().map(Error::to_string));
     if is_of_this_boot(&observation)? {
         end(&entry, &observation, &mut warnings)?;
     }

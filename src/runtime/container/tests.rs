@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::delete::{Force, delete};
+use super::delete::{Force, delete, delete_within};
 use super::kill::{Reach, kill};
 use super::list::{MissingRoot, list};
 use super::{ps, state, wait};
@@ -205,6 +205,23 @@ fn a_half_made_container_is_undone_from_its_intent() {
     delete(fixture.root(), "web", Force::Kill).unwrap();
     assert!(!fixture.cgroups_exist());
     assert!(!fixture.root.join("web").exists());
+}
+
+#[test]
+fn a_hanging_create_does_not_keep_its_container() {
+    let fixture = Fixture::spawn("read x");
+    let locked = fixture.reserve();
+    let wait = std::time::Duration::from_millis(5);
+    let error = delete_within(fixture.root(), "web", Force::Refuse, wait).unwrap_err();
+    assert_eq!(error.kind(), Kind::Status);
+    let warnings = delete_within(fixture.root(), "web", Force::Kill, wait).unwrap();
+    assert!(warnings[0].contains("has been creating it"), "{warnings:?}");
+    assert!(!fixture.cgroups_exist());
+    assert!(!fixture.root.join("web").exists());
+    // What its creator does afterwards harms nobody who takes the id next.
+    let next = Store::open(fixture.root()).unwrap().reserve("web").unwrap();
+    locked.remove().unwrap();
+    assert!(next.path().exists());
 }
 
 #[test]
