@@ -1,0 +1,58 @@
+//! A mount on the host's side of a test, detached when it goes out of scope.
+
+use crate::sys;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A mount in the mount namespace of the test's thread.
+#[derive(Debug)]
+pub struct HostMount(PathBuf);
+
+impl HostMount {
+    /// Mounts a new file system of type `fs` with `data` at `dir`, which is
+    /// made when it is missing.
+    ///
+    /// # Panics
+    /// When the kernel refuses it.
+    #[must_use]
+    pub fn new(fs: &str, dir: &Path, data: &str) -> Self {
+        fs::create_dir_all(dir).unwrap_or_else(|e| panic!("mkdir {}: {e}", dir.display()));
+        sys::mount_fs(fs, dir, data)
+            .unwrap_or_else(|e| panic!("mount {fs} on {}: {e}", dir.display()));
+        Self(dir.to_owned())
+    }
+
+    /// Binds `source` on `target`, which must exist.
+    ///
+    /// # Panics
+    /// When the kernel refuses it.
+    #[must_use]
+    pub fn bind(source: &Path, target: &Path) -> Self {
+        sys::bind(source, target)
+            .unwrap_or_else(|e| panic!("bind {} on {}: {e}", source.display(), target.display()));
+        Self(target.to_owned())
+    }
+
+    /// The same with these `MS_*` flags of a bind remount, mount(2).
+    ///
+    /// # Panics
+    /// When the kernel refuses it.
+    #[must_use]
+    pub fn with_flags(self, flags: u64) -> Self {
+        sys::remount_bind(&self.0, flags)
+            .unwrap_or_else(|e| panic!("remount {}: {e}", self.0.display()));
+        self
+    }
+
+    /// Where it is mounted.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for HostMount {
+    fn drop(&mut self) {
+        let _ = sys::detach(&self.0);
+    }
+}
