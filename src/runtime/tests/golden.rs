@@ -9,7 +9,6 @@
     clippy::expect_used,
     reason = "clippy exempts test functions, not what they call"
 )]
-#![allow(clippy::unwrap_used, clippy::expect_used)] // A test fails by panicking.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -6,7 +6,6 @@
     clippy::unwrap_used,
     reason = "clippy exempts test functions, not what they call"
 )]
-#![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 use std::collections::BTreeSet;
 use std::fs;
