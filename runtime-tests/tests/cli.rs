@@ -359,6 +359,13 @@ fn spec_rootless_has_a_user_namespace_and_no_network() {
     conformance(|t| {
         let dir = t.dir().join("rootless");
         fs::create_dir(&dir).unwrap();
+        if t.runtime.kind == Kind::Saya {
+            // Until rootless containers come: an example that cannot be run helps nobody.
+            let call = t.runtime(["spec", "--rootless"]).cwd(&dir).run();
+            let _ = call.expect_failure().expect_stderr("not supported yet");
+            assert!(!dir.join("config.json").exists());
+            return;
+        }
         let _ = t
             .runtime(["spec", "--rootless"])
             .cwd(&dir)
