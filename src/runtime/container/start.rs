@@ -2,8 +2,9 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use crate::cgroup;
 use crate::config::{Config, HookKind};
 use crate::error::{Doing, Error, Kind, Result};
 use crate::hooks;
@@ -13,10 +14,13 @@ use crate::launch::{executed, next};
 use crate::plan::{self, Begin, EnterRoot, Keyring, Plan};
 use crate::protocol::{Message, Tag};
 use crate::state::{Entry, Observation, Record, Status, Store};
-use crate::sys::channel;
+use crate::sys::{channel, pidfd};
 
 /// How long another operation on the container is waited for.
 const LOCK_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long a stopped container may take to end.
+const STOP_LIMIT: Duration = Duration::from_secs(10);
 
 /// Starts the container `id`.
 ///
@@ -36,14 +40,24 @@ pub fn start(root: &Path, id: &str) -> Result<()> {
     begun
 }
 
+/// A failed hook stops the container (runtime-spec, runtime.md#lifecycle).
 fn begin(entry: &Entry, record: &Record, config: &Config, init: BorrowedFd<'_>) -> Result<()> {
-    super::further::start_container_hooks(record, config, init)?;
+    super::further::start_container_hooks(record, config, init)
+        .inspect_err(|_| stop(record, init))?;
     let Some(connection) = entry.connect_start()? else {
         return Err(running());
     };
     go(&connection, record, config)?;
     entry.mark_started()?;
-    poststart(record, config)
+    poststart(record, config).inspect_err(|_| stop(record, init))
+}
+
+/// Kills the container's processes. The error that led here is the one to tell; a process that
+/// does not end in time is for `delete`.
+fn stop(record: &Record, init: BorrowedFd<'_>) {
+    let _ = pidfd::send_signal(init, libc::SIGKILL);
+    let _ = cgroup::kill_all(&record.cgroup, libc::SIGKILL);
+    let _ = pidfd::poll_end(init, Some(Instant::now() + STOP_LIMIT));
 }
 
 fn startable(observation: Observation) -> Result<Record> {

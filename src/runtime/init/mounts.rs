@@ -8,9 +8,11 @@ use super::{Fault, In, Outcome, Walk, copy_up, paths};
 use crate::plan::{Attributes, FsOption, Inherit, MountStep, RemountStep, Target, Tree};
 use crate::protocol::{DETAIL_LEN, Stage};
 use crate::sys::file;
-use crate::sys::mount::{self, Depth};
+use crate::sys::mount::{self, Depth, attr};
 
 const PROC_SUPER_MAGIC: i64 = 0x9fa0;
+/// What a new mount gets only after it has taken over from the directory it covers.
+const READ_ONLY_LAST: u64 = attr::RDONLY;
 const PERMISSIONS: u32 = 0o7777;
 
 impl Walk<'_> {
@@ -20,11 +22,19 @@ impl Walk<'_> {
         if step.inherit != Inherit::Nothing {
             inherit(target.as_fd(), tree.as_fd(), step.inherit).stage(Stage::CopyUp)?;
         }
+        if let Tree::New { .. } = step.tree {
+            let rest = Attributes {
+                set: step.attributes.set & READ_ONLY_LAST,
+                clear: 0,
+                ..step.attributes
+            };
+            set_attributes(tree.as_fd(), rest)?;
+        }
         mount::attach(tree.as_fd(), target.as_fd()).stage(Stage::Attach)?;
         propagate(tree.as_fd(), &step.propagation)
     }
 
-    /// The detached tree, with its attributes.
+    /// The detached tree, with its attributes; a new one is read-only only after it is filled.
     fn tree(&mut self, step: &MountStep) -> Outcome<OwnedFd> {
         match &step.tree {
             Tree::Bind { slot, .. } => {
@@ -47,17 +57,8 @@ impl Walk<'_> {
                 if let Err(errno) = mount::fs_create(context.as_fd()) {
                     return Err(explained(Stage::FsCreate, errno, context.as_fd()));
                 }
-                let tree =
-                    mount::fs_mount(context.as_fd(), step.attributes.set).stage(Stage::FsCreate)?;
-                set_attributes(
-                    tree.as_fd(),
-                    Attributes {
-                        set: 0,
-                        clear: 0,
-                        ..step.attributes
-                    },
-                )?;
-                Ok(tree)
+                mount::fs_mount(context.as_fd(), step.attributes.set & !READ_ONLY_LAST)
+                    .stage(Stage::FsCreate)
             }
         }
     }

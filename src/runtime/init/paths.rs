@@ -10,6 +10,8 @@ use crate::protocol::Stage;
 use crate::sys::file::{self, BENEATH, IN_ROOT, NO_MAGICLINKS, NO_SYMLINKS, open_at};
 
 const PATH_MAX: usize = 4096;
+/// As many links as the kernel follows in one path (path_resolution(7)).
+const MAX_LINKS: u32 = 40;
 /// Mode of directories made on the way to a mount point or device.
 const DIR_MODE: u32 = 0o755;
 /// Mode of files made as mount points.
@@ -53,22 +55,23 @@ impl Name {
 }
 
 /// Opens the directory `path` below `root`; makes what is missing of it. Existing symbolic links
-/// are followed inside the root; what we make is entered without following any, so that a racing
-/// swap is an error. A dangling link is an error, too.
+/// are followed inside the root, also dangling ones (an image's `/var/run` may lead to a `/run`
+/// that it does not bring); what we make is entered without following any, so that a racing swap
+/// is an error.
 pub(super) fn ensure_dir(root: BorrowedFd<'_>, path: &CStr) -> Outcome<OwnedFd> {
-    match open_at(
-        root,
-        path,
-        libc::O_PATH | libc::O_DIRECTORY,
-        0,
-        IN_ROOT | NO_MAGICLINKS,
-    ) {
-        Err(Errno::ENOENT) => make_dirs(root, path),
+    ensure_dir_through(root, path, 0)
+}
+
+fn ensure_dir_through(root: BorrowedFd<'_>, path: &CStr, links: u32) -> Outcome<OwnedFd> {
+    let flags = libc::O_PATH | libc::O_DIRECTORY;
+    match open_at(root, path, flags, 0, IN_ROOT | NO_MAGICLINKS) {
+        Err(Errno::ENOENT) if links > MAX_LINKS => Err(Errno::ELOOP).stage(Stage::Resolve),
+        Err(Errno::ENOENT) => make_dirs(root, path, links),
         other => other.stage(Stage::Resolve),
     }
 }
 
-fn make_dirs(root: BorrowedFd<'_>, path: &CStr) -> Outcome<OwnedFd> {
+fn make_dirs(root: BorrowedFd<'_>, path: &CStr, links: u32) -> Outcome<OwnedFd> {
     let bytes = path.to_bytes();
     let mut dir: Option<OwnedFd> = None;
     let mut made = false;
@@ -79,6 +82,8 @@ fn make_dirs(root: BorrowedFd<'_>, path: &CStr) -> Outcome<OwnedFd> {
         if component.is_empty() {
             continue;
         }
+        let parent = dir.as_ref().map_or(root, AsFd::as_fd);
+        let name = Name::new(component).stage(Stage::CreateTarget)?;
         if !made {
             match open_prefix(root, bytes.get(..start + component.len()).unwrap_or(bytes)) {
                 Err(Errno::ENOENT) => made = true,
@@ -87,12 +92,40 @@ fn make_dirs(root: BorrowedFd<'_>, path: &CStr) -> Outcome<OwnedFd> {
                     continue;
                 }
             }
+            let mut target = [0; PATH_MAX];
+            if let Ok(target) = file::read_link(parent, name.as_c_str(), &mut target) {
+                let before = bytes.get(..start).unwrap_or_default();
+                let after = bytes.get(end..).unwrap_or_default();
+                return through_link(root, [before, target, after], links);
+            }
         }
-        let name = Name::new(component).stage(Stage::CreateTarget)?;
-        let parent = dir.as_ref().map_or(root, AsFd::as_fd);
         dir = Some(make_one(parent, name.as_c_str()).stage(Stage::CreateTarget)?);
     }
     dir.ok_or(Errno::ENOENT).stage(Stage::Resolve)
+}
+
+/// Goes on where a dangling link leads: `before` is the path to it, `after` what follows it.
+fn through_link(
+    root: BorrowedFd<'_>,
+    [before, target, after]: [&[u8]; 3],
+    links: u32,
+) -> Outcome<OwnedFd> {
+    let before = if target.starts_with(b"/") {
+        &[]
+    } else {
+        before
+    };
+    let mut buffer = [0; PATH_MAX];
+    let mut length = 0;
+    for part in [before, target, b"/", after] {
+        let room = buffer.get_mut(length..length + part.len());
+        room.ok_or(Errno::ENAMETOOLONG)
+            .stage(Stage::Resolve)?
+            .copy_from_slice(part);
+        length += part.len();
+    }
+    let path = CStr::from_bytes_until_nul(&buffer).map_err(|_| Errno::ENAMETOOLONG);
+    ensure_dir_through(root, path.stage(Stage::Resolve)?, links + 1)
 }
 
 fn open_prefix(root: BorrowedFd<'_>, prefix: &[u8]) -> Result<OwnedFd, Errno> {

@@ -68,11 +68,12 @@ impl Walk<'_> {
         file::change_dir(self.root()?)?;
         match how {
             EnterRoot::Pivot => {
+                let old = file::open(c"/", libc::O_PATH | libc::O_DIRECTORY)?;
                 mount::pivot_here()?;
                 // The old root now covers the new one at `.`; unmounting must not reach the host.
                 if self.host_is_shared {
-                    let flags = libc::MS_SLAVE | libc::MS_REC;
-                    mount::change_propagation(c".", flags).stage(Stage::Propagation)?;
+                    mount::set_propagation(old.as_fd(), libc::MS_SLAVE, Depth::Tree)
+                        .stage(Stage::Propagation)?;
                 }
                 mount::detach_here()?;
             }

@@ -74,14 +74,16 @@ fn propagation_flags(kind: u64, recursive: bool) -> u64 {
     kind | if recursive { libc::MS_REC } else { 0 }
 }
 
-/// By default the container's mounts follow the host's and never the other way.
+/// By default the container's mounts follow the host's and never the other way. What is
+/// unbindable could not be bound any more: until the root is entered it is only private.
 fn host_propagation(config: &Config) -> u64 {
-    config
-        .rootfs_propagation
-        .as_ref()
-        .map_or(libc::MS_SLAVE | libc::MS_REC, |field| {
-            propagation_flags(field.value.kind, field.value.recursive)
-        })
+    let Some(field) = &config.rootfs_propagation else {
+        return libc::MS_SLAVE | libc::MS_REC;
+    };
+    match field.value.kind {
+        libc::MS_UNBINDABLE => propagation_flags(libc::MS_PRIVATE, field.value.recursive),
+        kind => propagation_flags(kind, field.value.recursive),
+    }
 }
 
 fn open_root(config: &Config, has_mount_namespace: bool) -> Step {
