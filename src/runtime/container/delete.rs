@@ -193,9 +193,17 @@ fn run_poststop(entry: &Entry, record: &Record) -> Vec<String> {
         Ok(None) => return Vec::new(),
         Err(error) => return vec![error.to_string()],
     };
-    let state = match serde_json::to_vec(&record.oci_state(Status::Stopped)) {
+    let state = hooks::State {
+        oci_version: &record.oci_version,
+        id: entry.id(),
+        status: Status::Stopped.name(),
+        pid: None,
+        bundle: &record.bundle,
+        annotations: &record.annotations,
+    };
+    let state = match state.to_json() {
         Ok(state) => state,
-        Err(error) => return vec![format!("write the state for hooks: {error}")],
+        Err(error) => return vec![error.to_string()],
     };
     let bundle = Path::new(&record.bundle);
     let failures = hooks::run_all(

@@ -17,6 +17,7 @@
 //! Deliberately absent: the verbs (see `container`).
 
 mod entry;
+mod files;
 pub mod id;
 mod observe;
 mod record;
@@ -32,7 +33,7 @@ use crate::sys::directory;
 
 pub use entry::{Entry, LOCK_WAIT};
 pub use observe::{Observation, proved};
-pub use record::{Anchor, Exit, FORMAT, Namespace, OciState, Outcome, Record, Status};
+pub use record::{Anchor, Exit, FORMAT, Namespace, Outcome, Record, Status};
 
 /// What engines look for when a container is missing.
 pub const DOES_NOT_EXIST: &str = "container does not exist";

@@ -1,4 +1,4 @@
-//! The files of an entry as types: `state.json`, `exit.json`; and the OCI state made of them.
+//! The files of an entry as types: `state.json`, `anchor`, `exit.json`.
 
 use std::collections::BTreeMap;
 
@@ -80,48 +80,6 @@ impl Record {
             .iter()
             .any(|namespace| namespace.kind == "pid" && namespace.path.is_none())
     }
-
-    /// The state of the runtime spec, as hooks read it.
-    #[must_use]
-    pub fn oci_state(&self, status: Status) -> OciState<'_> {
-        OciState {
-            oci_version: &self.oci_version,
-            id: &self.id,
-            status,
-            pid: if status == Status::Stopped {
-                0
-            } else {
-                self.init.pid
-            },
-            bundle: &self.bundle,
-            annotations: &self.annotations,
-        }
-    }
-}
-
-/// The state of the runtime spec (runtime.md#state).
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct OciState<'a> {
-    /// Version of the spec.
-    pub oci_version: &'a str,
-    /// Container id.
-    pub id: &'a str,
-    /// Status.
-    pub status: Status,
-    /// Pid of the first process; 0 when there is none.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub pid: i32,
-    /// Absolute path of the bundle.
-    pub bundle: &'a str,
-    /// Annotations.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub annotations: &'a BTreeMap<String, String>,
-}
-
-/// For `skip_serializing_if`, which wants a reference.
-fn is_zero(pid: &i32) -> bool {
-    *pid == 0
 }
 
 /// The status of a container; derived from what is, never stored.
