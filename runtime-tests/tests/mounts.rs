@@ -73,6 +73,13 @@ fn devpts_is_an_instance_of_its_own() {
             "no pty of the host"
         );
         assert_eq!(paths["/dev/pts/ptmx"]["mode"], "0666");
+        let found = options_at(&facts, "/dev/pts");
+        for option in ["gid=5", "mode=620", "ptmxmode=666"] {
+            assert!(
+                found.contains(&format!("super:{option}")),
+                "{option}: {found:?}"
+            );
+        }
         assert_eq!(paths["/dev/ptmx"]["target"], "pts/ptmx");
     });
 }
@@ -164,6 +171,18 @@ fn tmpcopyup_fills_the_tmpfs_with_what_it_covers() {
         let (seen, _) = copied_up(t, script);
         let wanted = "contentbelow\n/nowhere/at/all\n4755 12 34\n2711 56 78\n751\n1\n";
         assert_eq!(seen, wanted);
+    });
+}
+
+#[test]
+fn a_read_only_tmpcopyup_has_its_contents() {
+    conformance(|t| {
+        let bundle = t.bundle();
+        fill(&bundle.rootfs().join("data"));
+        let bundle = bundle
+            .mount("/data", "tmpfs", "tmpfs", &["tmpcopyup", "ro"])
+            .shell("cat /data/file; touch /data/new; echo $?");
+        assert_eq!(t.run(&bundle).expect_success().stdout(), "content1\n");
     });
 }
 
