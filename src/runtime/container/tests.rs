@@ -272,6 +272,38 @@ fn after_a_reboot_nothing_is_killed() {
 }
 
 #[test]
+fn poststop_hooks_run_once_all_is_gone_and_cannot_abort() {
+    let fixture = Fixture::spawn("read x");
+    let mut entry = fixture.reserve();
+    let told = fixture.root.join("told");
+    let script = format!("cat > {}", told.display());
+    let config = serde_json::json!({
+        "ociVersion": "1.3.0",
+        "root": {"path": "rootfs"},
+        "linux": {"namespaces": [{"type": "mount"}]},
+        "hooks": {"poststop": [
+            {"path": "/bin/false"},
+            {"path": "/bin/sh", "args": ["sh", "-c", script]},
+        ]},
+    });
+    entry.write_config(config.to_string().as_bytes()).unwrap();
+    entry.commit(&fixture.record(Pids::Private)).unwrap();
+    let warnings = delete(fixture.root(), "web", Force::Kill).unwrap();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(
+        warnings[0].contains("error running poststop hook #0"),
+        "{warnings:?}"
+    );
+    let state = std::fs::read_to_string(told).unwrap();
+    let state: serde_json::Value = serde_json::from_str(&state).unwrap();
+    assert_eq!(
+        (&state["id"], &state["status"]),
+        (&"web".into(), &"stopped".into())
+    );
+    assert!(!fixture.root.join("web").exists());
+}
+
+#[test]
 fn kill_reaches_init_or_all() {
     let mut fixture = Fixture::running(WITH_CHILD, Pids::Shared);
     fixture.ready();
