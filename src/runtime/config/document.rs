@@ -23,14 +23,21 @@ impl Config {
     /// # Errors
     /// All faults of the document, in the order of the walk.
     pub fn from_spec(document: &Value, bundle: &str) -> Result<Self, Vec<Fault>> {
+        match Self::inspect(document, bundle) {
+            (Some(config), faults) if faults.is_empty() => Ok(config),
+            (_, faults) => Err(faults),
+        }
+    }
+
+    /// The same for `check`: all faults, and what could be understood in spite of them. Never to
+    /// be planned from when there are faults.
+    #[must_use]
+    pub fn inspect(document: &Value, bundle: &str) -> (Option<Self>, Vec<Fault>) {
         let findings = Findings::default();
         let cursor = Cursor::new(document, &findings);
         let config = cursor.is_object().then(|| read(&cursor, bundle)).flatten();
         let (faults, warnings) = findings.into_parts();
-        match config {
-            Some(config) if faults.is_empty() => Ok(Self { warnings, ..config }),
-            _ => Err(faults),
-        }
+        (config.map(|config| Self { warnings, ..config }), faults)
     }
 }
 

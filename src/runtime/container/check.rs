@@ -35,47 +35,55 @@ pub struct Verdict {
 /// A bundle that cannot be read, or a host that cannot be looked at.
 pub fn check(bundle: &Path) -> Result<Verdict> {
     let bundle = Bundle::open(bundle)?;
-    let config = match Config::from_spec(&bundle.document, &bundle.path) {
-        Ok(config) => config,
-        Err(faults) => {
-            return Ok(Verdict {
-                faults,
-                warnings: Vec::new(),
-                plan: None,
-            });
-        }
+    let (config, mut faults) = Config::inspect(&bundle.document, &bundle.path);
+    let Some(config) = config else {
+        return Ok(Verdict {
+            faults,
+            warnings: Vec::new(),
+            plan: None,
+        });
     };
+    let sound = faults.is_empty();
+    faults.extend(host_faults(&config));
     let host = Host::read()?;
-    let mut faults = host_faults(&config);
     let mut warnings = config.warnings.clone();
-    let mut shown = None;
-    match place(&config, &host, EXAMPLE_ID, Driver::Cgroupfs) {
-        Err(error) => faults.push(fault(error)),
-        Ok(placement) => {
-            let options = plan::Options {
-                id: EXAMPLE_ID,
-                enter: EnterRoot::Pivot,
-                begin: Begin::OnStart,
-                keyring: Keyring::New,
-                listen_fds: 0,
-            };
-            match plan::plan(&config, &host, placement, options) {
-                Ok((plan, more)) => {
-                    warnings.extend(more);
-                    if let Err(error) = open_joins(&plan.namespaces) {
-                        faults.push(fault(error));
-                    }
-                    shown = Some(plan);
-                }
-                Err(more) => faults.extend(more),
-            }
-        }
-    }
+    let plan = if sound {
+        planned(&config, &host, &mut faults, &mut warnings)
+    } else {
+        None
+    };
     Ok(Verdict {
         faults,
         warnings,
-        plan: shown,
+        plan,
     })
+}
+
+/// The plan of a sound configuration, and what only planning shows.
+fn planned(
+    config: &Config,
+    host: &Host,
+    faults: &mut Vec<Fault>,
+    warnings: &mut Vec<String>,
+) -> Option<Plan> {
+    let placement = place(config, host, EXAMPLE_ID, Driver::Cgroupfs)
+        .map_err(|error| faults.push(fault(error)))
+        .ok()?;
+    let options = plan::Options {
+        id: EXAMPLE_ID,
+        enter: EnterRoot::Pivot,
+        begin: Begin::OnStart,
+        keyring: Keyring::New,
+        listen_fds: 0,
+    };
+    let (plan, more) = plan::plan(config, host, placement, options)
+        .map_err(|more| faults.extend(more))
+        .ok()?;
+    warnings.extend(more);
+    if let Err(error) = open_joins(&plan.namespaces) {
+        faults.push(fault(error));
+    }
+    Some(plan)
 }
 
 /// An error as a fault of the field it names.

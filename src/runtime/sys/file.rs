@@ -76,13 +76,14 @@ pub(super) fn owned(fd: libc::c_long) -> OwnedFd {
     unsafe { OwnedFd::from_raw_fd(fd as RawFd) }
 }
 
-/// open(2) of a host path, close-on-exec.
+/// open(2) of a host path, close-on-exec. (The raw call: musl's open sets the flag once more.)
 ///
 /// # Errors
 /// As open(2).
 pub fn open(path: &CStr, flags: libc::c_int) -> Result<OwnedFd> {
-    // SAFETY: path is NUL-terminated.
-    check(unsafe { libc::c_long::from(libc::open(path.as_ptr(), flags | libc::O_CLOEXEC)) })
+    let flags = flags | libc::O_CLOEXEC;
+    // SAFETY: path is NUL-terminated; without O_CREAT no mode is read.
+    check(unsafe { libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags) })
         .map(owned)
 }
 
