@@ -38,7 +38,13 @@ pub enum Force {
 pub fn delete(root: &Path, id: &str, force: Force) -> Result<Vec<String>> {
     match delete_within(root, id, force, LOCK_WAIT) {
         // Another `delete` was faster, or there never was one.
-        Err(error) if error.kind() == Kind::NotFound && force == Force::Kill => Ok(Vec::new()),
+        Err(error) if error.kind() == Kind::NotFound && force == Force::Kill => {
+            // Or one was killed between freeing the id and removing the files.
+            if let Some(store) = Store::open_existing(root)? {
+                store.sweep()?;
+            }
+            Ok(Vec::new())
+        }
         outcome => outcome,
     }
 }

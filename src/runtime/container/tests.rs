@@ -175,7 +175,10 @@ fn delete_refuses_what_runs_and_force_leaves_nothing() {
     assert_eq!(std::fs::read_dir(&fixture.root).unwrap().count(), 0);
     let error = delete(fixture.root(), "web", Force::Refuse).unwrap_err();
     assert_eq!(error.to_string(), "container does not exist");
+    // As after a delete that was killed once the id was free.
+    std::fs::create_dir(fixture.root.join(".gone.0123")).unwrap();
     delete(fixture.root(), "web", Force::Kill).unwrap();
+    assert_eq!(std::fs::read_dir(&fixture.root).unwrap().count(), 0);
 }
 
 #[test]
