@@ -11,6 +11,7 @@ use super::{
     Attempt, Attributes, EnterRoot, FsOption, MountStep, NamespacePlan, Node, Op, Plan,
     RemountStep, Request, Tree,
 };
+use crate::config::process::capability_name;
 use crate::config::{DeviceAccess, DeviceKind, DeviceRule};
 use crate::sys::mount::attr;
 
@@ -346,19 +347,42 @@ fn limit(value: u64) -> String {
 
 fn identity_text(identity: &Identity) -> String {
     let caps = identity.capabilities;
-    let nnp = if identity.no_new_privileges {
-        ", no new privileges"
+    let mut text = format!("become {}:{}", identity.uid, identity.gid);
+    if !identity.groups.is_empty() {
+        let _ = write!(text, " groups {:?}", identity.groups);
+    }
+    let _ = write!(text, " with capabilities {}", names(caps.effective));
+    for (set, mask) in [
+        ("permitted", caps.permitted),
+        ("bounding", caps.bounding),
+        ("inheritable", caps.inheritable),
+        ("ambient", caps.ambient),
+    ] {
+        // An ordinary configuration has the same in three sets and nothing in the others.
+        let usual = if matches!(set, "permitted" | "bounding") {
+            caps.effective
+        } else {
+            0
+        };
+        if mask != usual {
+            let _ = write!(text, ", {set} {}", names(mask));
+        }
+    }
+    if identity.no_new_privileges {
+        text.push_str(", no new privileges");
+    }
+    text
+}
+
+/// Capabilities by name, without their prefix.
+fn names(mask: u64) -> String {
+    let names: Vec<String> = (0..u64::BITS)
+        .filter(|bit| mask & (1 << bit) != 0)
+        .map(|bit| capability_name(bit).trim_start_matches("CAP_").to_owned())
+        .collect();
+    if names.is_empty() {
+        "none".to_owned()
     } else {
-        ""
-    };
-    format!(
-        "become {}:{} groups {:?}, capabilities {:#x} (bounding {:#x}, inheritable {:#x}, ambient {:#x}){nnp}",
-        identity.uid,
-        identity.gid,
-        identity.groups,
-        caps.effective,
-        caps.bounding,
-        caps.inheritable,
-        caps.ambient
-    )
+        names.join(" ")
+    }
 }
