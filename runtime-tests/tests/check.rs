@@ -202,3 +202,36 @@ fn plan_of_a_faulty_bundle_is_refused_with_the_fault() {
         );
     });
 }
+
+/// A machine without resctrl cannot give a share of the cache: said before anything is made.
+#[test]
+fn check_and_create_want_resctrl_for_intel_rdt() {
+    conformance(|t| {
+        t.only(Kind::Saya, ONLY);
+        if std::path::Path::new("/sys/fs/resctrl/schemata").exists() {
+            t.skip("this machine has resctrl");
+        }
+        let rdt = json!({"closID": "gold", "schemata": ["L3:0=f"], "enableMonitoring": true});
+        let bundle = t.bundle().set("/linux/intelRdt", rdt);
+        let output = call(t, "check", &bundle, &[]);
+        assert_eq!(output.status, Exit::Code(1), "{}", output.describe());
+        let run = t.run(&bundle).expect_failure();
+        for text in [output.stdout() + &output.stderr(), run.stderr()] {
+            for part in [
+                "/linux/intelRdt",
+                "no resctrl is mounted",
+                "mount -t resctrl",
+            ] {
+                assert!(text.contains(part), "{part} is not in\n{text}");
+            }
+        }
+        let plan = call(t, "plan", &bundle, &[]);
+        for part in [
+            "have resctrl group `gold`",
+            "have `L3:0=f`",
+            "monitoring group",
+        ] {
+            assert!(plan.stdout().contains(part), "{}", plan.describe());
+        }
+    });
+}

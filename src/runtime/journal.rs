@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::cgroup::Placement;
+use crate::resctrl::Groups;
 use crate::sys::known_process::KnownProcess;
 
 /// Version of the intent's format. A reader takes any version and ignores unknown fields.
@@ -29,6 +30,9 @@ pub struct Intent {
     /// Network devices about to be moved in, by their name on the host.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub net_devices: Vec<String>,
+    /// Groups below resctrl about to be made or entered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resctrl: Option<Groups>,
 }
 
 impl Intent {
@@ -44,6 +48,7 @@ impl Intent {
             owner: KnownProcess::own()?,
             cgroup,
             net_devices: Vec::new(),
+            resctrl: None,
         })
     }
 }

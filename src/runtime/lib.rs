@@ -18,6 +18,7 @@ pub mod launch;
 pub mod log;
 pub mod plan;
 pub mod protocol;
+pub mod resctrl;
 pub mod state;
 pub mod sys;
 pub mod terminal;

@@ -13,6 +13,7 @@ use crate::error::{Error, Kind, Result};
 use crate::host::Host;
 use crate::launch::namespaces::open_joins;
 use crate::plan::{self, Begin, EnterRoot, Keyring, Plan};
+use crate::resctrl::Assignment;
 use crate::sys::file;
 
 /// The id in a plan that is only shown.
@@ -154,6 +155,11 @@ fn host_faults(config: &Config) -> Vec<Fault> {
             let why = format!("this kernel has no sysctl `{}`", sysctl.path);
             faults.push(missing(sysctl.at.clone(), why));
         }
+    }
+    if let Some(rdt) = &config.intel_rdt
+        && let Err(error) = Assignment::of(rdt, EXAMPLE_ID).check()
+    {
+        faults.push(fault(error));
     }
     faults
 }

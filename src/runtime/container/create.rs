@@ -67,6 +67,8 @@ impl<'a> Making<'a> {
             .doing("identify the runtime's own process")?;
         let devices = self.prepared.config.net_devices.iter();
         intent.net_devices = devices.map(|device| device.host_name.clone()).collect();
+        let resctrl = self.prepared.plan.resctrl.as_ref();
+        intent.resctrl = resctrl.map(|assignment| assignment.groups.clone());
         self.entry.write_intent(&intent)?;
         self.entry.write_config(&self.prepared.bundle.text)
     }
@@ -122,6 +124,7 @@ impl<'a> Making<'a> {
         let init = KnownProcess::of(nascent.child.pid, nascent.child.pidfd.as_fd())
             .doing("identify init")?;
         let cgroup = nascent.placement().clone();
+        let resctrl = nascent.resctrl().cloned();
         let config = &self.prepared.config;
         let namespaces = config.namespaces.iter().map(|(kind, source, _)| Namespace {
             kind: kind.name().to_owned(),
@@ -142,6 +145,7 @@ impl<'a> Making<'a> {
             owner_uid: nix::unistd::geteuid().as_raw(),
             annotations: config.annotations.clone(),
             cgroup,
+            resctrl,
             namespaces: namespaces.collect(),
             no_pivot: self.request.enter == EnterRoot::Move,
             no_new_keyring: self.request.keyring == Keyring::Callers,

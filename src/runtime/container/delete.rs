@@ -13,6 +13,7 @@ use crate::config::{Config, HookKind, Hooks};
 use crate::error::{Context, Doing, Error, Kind, Result};
 use crate::hooks;
 use crate::journal::Intent;
+use crate::resctrl::Groups;
 use crate::state::{Entry, LOCK_WAIT, Observation, Record, Status, Store, proved};
 use crate::sys::known_process::KnownProcess;
 use crate::sys::pidfd::{self, Life};
@@ -86,6 +87,9 @@ pub(super) fn delete_within(
     warnings.extend(observation.damage.iter().map(Error::to_string));
     if is_of_this_boot(&observation)? {
         end(&entry, &observation, &mut warnings)?;
+        if let Some(groups) = resctrl(&entry, &observation) {
+            groups.remove()?;
+        }
     }
     if let Some(record) = &observation.record {
         warnings.extend(run_poststop(&entry, record));
@@ -112,6 +116,15 @@ fn is_of_this_boot(observation: &Observation) -> Result<bool> {
         return Ok(false);
     };
     Ok(process.boot_id == clock::boot_id().doing("identify this boot")?)
+}
+
+/// The container's groups below resctrl; the intent is looked at too where the record is damaged.
+fn resctrl(entry: &Entry, observation: &Observation) -> Option<Groups> {
+    if let Some(record) = &observation.record {
+        return record.resctrl.clone();
+    }
+    let intent = observation.intent.clone();
+    intent.or_else(|| entry.intent().ok()?)?.resctrl
 }
 
 /// The container's first process, by the best that there is.

@@ -33,7 +33,7 @@ struct Linux {
     seccomp: Enabled,
     apparmor: Enabled,
     selinux: Enabled,
-    intel_rdt: Enabled,
+    intel_rdt: IntelRdt,
     memory_policy: MemoryPolicy,
     mount_extensions: MountExtensions,
     net_devices: Enabled,
@@ -47,6 +47,13 @@ struct Cgroup {
     systemd: bool,
     systemd_user: bool,
     rdma: bool,
+}
+
+#[derive(Serialize)]
+struct IntelRdt {
+    enabled: bool,
+    schemata: bool,
+    monitoring: bool,
 }
 
 #[derive(Serialize)]
@@ -111,7 +118,11 @@ fn linux() -> Linux {
         seccomp: NO,
         apparmor: NO,
         selinux: NO,
-        intel_rdt: NO,
+        intel_rdt: IntelRdt {
+            enabled: true,
+            schemata: true,
+            monitoring: true,
+        },
         memory_policy: MemoryPolicy {
             modes: memory_policy_modes().collect(),
             flags: memory_policy_flags().collect(),

@@ -97,6 +97,9 @@ impl Further<'_> {
             channel: Some(ours),
             executed: false,
         };
+        if let Some(groups) = &self.record.resctrl {
+            groups.enter(waiting.child.pid)?;
+        }
         waiting.serve()?;
         Ok(waiting)
     }

@@ -77,12 +77,15 @@ pub fn prepare(request: &Request<'_>, begin: Begin) -> Result<Prepared> {
         keyring: request.keyring,
         listen_fds,
     };
-    let (plan, mut warnings) =
+    let (mut plan, mut warnings) =
         plan::plan(&config, &host, placement, options).map_err(first_fault)?;
     warnings.extend(config.warnings.iter().cloned());
     let preserved = listen_fds + request.preserve_fds;
     check_preserved(preserved)?;
     let joins = open_joins(&plan.namespaces)?;
+    if let Some(assignment) = &mut plan.resctrl {
+        assignment.check()?;
+    }
     Ok(Prepared {
         bundle,
         config,

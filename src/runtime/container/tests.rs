@@ -112,6 +112,7 @@ impl Fixture {
             owner_uid: 0,
             annotations: [].into(),
             cgroup: self.placement.clone(),
+            resctrl: None,
             namespaces: vec![Namespace {
                 kind: kind.into(),
                 path: None,

@@ -23,6 +23,7 @@ use crate::host::Host;
 use crate::init::{self, Inherited};
 use crate::plan::{Plan, Request};
 use crate::protocol::{MESSAGE_LEN, Message, Tag};
+use crate::resctrl::{Assignment, Groups};
 use crate::sys::{channel, clone, pidfd};
 use failure::Work;
 
@@ -55,6 +56,7 @@ pub struct Nascent {
     /// The pty's master, where the configuration asks for a terminal.
     pub terminal: Option<OwnedFd>,
     cgroup: Cgroup,
+    resctrl: Option<Assignment>,
     channel: Option<OwnedFd>,
     /// Network devices moved in, and the namespace they went to.
     moved: Option<(Vec<net_devices::Moved>, fs::File)>,
@@ -82,11 +84,13 @@ pub fn launch(plan: &mut Plan, ingredients: &Ingredients<'_>) -> Result<Nascent>
         child,
         terminal: None,
         cgroup,
+        resctrl: None,
         channel: Some(channel),
         moved: None,
         poststop: false,
     };
-    match nascent.serve(plan, ingredients) {
+    let entered = nascent.enter_resctrl(plan.resctrl.as_ref());
+    match entered.and_then(|()| nascent.serve(plan, ingredients)) {
         Ok(()) => Ok(nascent),
         Err(error) => {
             nascent.undo(ingredients);
@@ -193,6 +197,20 @@ impl Nascent {
     #[must_use]
     pub fn placement(&self) -> &Placement {
         self.cgroup.placement()
+    }
+
+    /// Its groups below resctrl.
+    #[must_use]
+    pub fn resctrl(&self) -> Option<&Groups> {
+        self.resctrl.as_ref().map(|assignment| &assignment.groups)
+    }
+
+    fn enter_resctrl(&mut self, planned: Option<&Assignment>) -> Result<()> {
+        self.resctrl = planned.cloned();
+        match &mut self.resctrl {
+            Some(assignment) => assignment.enter(self.child.pid),
+            None => Ok(()),
+        }
     }
 
     /// Serves init until it is ready.
@@ -318,6 +336,9 @@ impl Nascent {
         let deadline = Instant::now() + UNDO_LIMIT;
         let _ = cgroup::wait_empty(placement, deadline);
         self.cgroup.undo();
+        if let Some(groups) = self.resctrl() {
+            let _ = groups.remove();
+        }
         if self.poststop
             && let Ok(state) = self.hook_state("stopped", ingredients)
         {

@@ -21,6 +21,7 @@ use crate::cgroup::devices::with_defaults;
 use crate::config::{Config, DeviceRule, Fault, MountKind, NamespaceKind, NetDevice, TimeOffsets};
 use crate::error::Pointer;
 use crate::host::Host;
+use crate::resctrl::Assignment;
 use crate::sys::exec::StringArray;
 
 /// What is to be done to make a container, in order.
@@ -34,6 +35,8 @@ pub struct Plan {
     pub device_rules: Vec<DeviceRule>,
     /// Network devices moved in by the parent when the child asks for it.
     pub net_devices: Vec<NetDevice>,
+    /// Groups below resctrl, entered by the parent.
+    pub resctrl: Option<Assignment>,
     /// `oom_score_adj`, written by the parent.
     pub oom_score_adj: Option<(i32, Pointer)>,
     /// What the child does, in order; the last step executes the program.
@@ -453,11 +456,13 @@ pub fn plan(
         .oom_score_adj
         .as_ref()
         .map(|adj| (adj.value, adj.at.clone()));
+    let resctrl = config.intel_rdt.as_ref();
     let plan = Plan {
         namespaces,
         cgroup: placement,
         device_rules: with_defaults(&config.resources.devices),
         net_devices: config.net_devices.clone(),
+        resctrl: resctrl.map(|rdt| Assignment::of(rdt, options.id)),
         oom_score_adj,
         steps,
         slots,

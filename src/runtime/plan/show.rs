@@ -13,6 +13,8 @@ use super::{
 };
 use crate::config::process::capability_name;
 use crate::config::{DeviceAccess, DeviceKind, DeviceRule};
+use crate::error::Pointer;
+use crate::resctrl::Assignment;
 use crate::sys::mount::attr;
 
 /// One step for programs.
@@ -79,6 +81,39 @@ fn parent_lines(plan: &Plan) -> Vec<Line> {
     add(format!("clone init{new}"), "/linux/namespaces");
     if let Some((score, at)) = &plan.oom_score_adj {
         add(format!("set oom_score_adj {score}"), at.as_str());
+    }
+    if let Some(assignment) = &plan.resctrl {
+        lines.extend(resctrl_lines(assignment));
+    }
+    lines
+}
+
+/// What happens below resctrl, in the order of the kernel's files.
+fn resctrl_lines(assignment: &Assignment) -> Vec<Line> {
+    let Assignment { groups, rdt } = assignment;
+    let line = |step: String, at: Pointer| Line {
+        by: "parent",
+        step,
+        at: at.as_str().to_owned(),
+    };
+    let name = &groups.control;
+    let id_at = rdt.clos_id.as_ref().map(|_| rdt.at.key("closID"));
+    let id_at = id_at.unwrap_or_else(|| rdt.at.clone());
+    let mut lines = vec![line(format!("have resctrl group `{name}`"), id_at)];
+    let schemas = rdt.schemas.iter().map(|text| (text, rdt.at.clone()));
+    let schemata = rdt.schemata.iter().enumerate();
+    let schemata = schemata.map(|(index, text)| (text, rdt.at.key("schemata").index(index)));
+    for (text, at) in schemas.chain(schemata) {
+        lines.push(line(format!("have `{text}` in resctrl group `{name}`"), at));
+    }
+    let at = &rdt.at;
+    lines.push(line(
+        format!("move init into resctrl group `{name}`"),
+        at.clone(),
+    ));
+    if let Some(monitor) = &groups.monitor {
+        let step = format!("move init into monitoring group `{monitor}` of `{name}`");
+        lines.push(line(step, at.key("enableMonitoring")));
     }
     lines
 }

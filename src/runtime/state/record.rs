@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::cgroup::Placement;
+use crate::resctrl::Groups;
 use crate::sys::known_process::KnownProcess;
 use crate::sys::pidfd::End;
 
@@ -40,6 +41,9 @@ pub struct Record {
     pub annotations: BTreeMap<String, String>,
     /// Its cgroups.
     pub cgroup: Placement,
+    /// Its groups below resctrl.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resctrl: Option<Groups>,
     /// The namespaces that are not the runtime's own.
     pub namespaces: Vec<Namespace>,
     /// Whether the container was made with `--no-pivot`.

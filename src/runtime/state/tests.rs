@@ -80,6 +80,7 @@ fn record(init: KnownProcess) -> Record {
         owner_uid: 0,
         annotations: [("k".to_owned(), "v".to_owned())].into(),
         cgroup: Placement::default(),
+        resctrl: None,
         namespaces: vec![Namespace {
             kind: "pid".into(),
             path: None,

@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules from the outermost inwards. A module may use only what stands below it.
-const LAYERS: [&str; 17] = [
+const LAYERS: [&str; 18] = [
     "cli",
     "container",
     "launch",
@@ -24,6 +24,7 @@ const LAYERS: [&str; 17] = [
     "journal",
     "hooks",
     "cgroup",
+    "resctrl",
     "terminal",
     "bundle",
     "config",
@@ -37,7 +38,10 @@ const NARROWED: [(&str, &[&str]); 7] = [
     // The child decides nothing and prints nothing.
     ("init", &["plan", "protocol", "sys"]),
     // Pure: types and constants of the layers below, no look at the host.
-    ("plan", &["host", "cgroup", "config", "error", "sys"]),
+    (
+        "plan",
+        &["host", "cgroup", "resctrl", "config", "error", "sys"],
+    ),
     ("config", &["error", "sys"]),
     ("protocol", &["plan"]),
     // The time stamps are those of the states: sys::clock.

@@ -8,7 +8,10 @@ use crate::error::Pointer;
 pub struct IntelRdt {
     /// `closID`; absent means the container's id.
     pub clos_id: Option<String>,
-    /// Lines for the group's `schemata` file, in order (l3CacheSchema, memBwSchema, schemata).
+    /// Lines for a new group's `schemata` file; an existing one must have them already
+    /// (l3CacheSchema, memBwSchema).
+    pub schemas: Vec<String>,
+    /// Lines written to the group's `schemata` file after those.
     pub schemata: Vec<String>,
     /// `enableMonitoring`
     pub monitoring: bool,
@@ -18,21 +21,28 @@ pub struct IntelRdt {
 
 pub(in crate::config) fn read(linux: &Cursor) -> Option<IntelRdt> {
     let rdt = linux.object("intelRdt")?;
-    let mut schemata = cache_lines(&rdt);
-    schemata.extend(bandwidth_line(&rdt));
-    schemata.extend(rdt.list("schemata", line));
+    let mut schemas = cache_lines(&rdt);
+    schemas.extend(bandwidth_line(&rdt));
     Some(IntelRdt {
         clos_id: clos_id(&rdt),
-        schemata,
+        schemas,
+        schemata: rdt.list("schemata", line),
         monitoring: rdt.flag_at("enableMonitoring"),
         at: rdt.at(),
     })
 }
 
+/// Directories of resctrl's own that are no groups.
+const OWN: [&str; 3] = ["info", "mon_groups", "mon_data"];
+
+/// Longest name of a directory (NAME_MAX).
+const NAME_MAX: usize = 255;
+
 /// `/` is the root group; any other is one directory.
 fn clos_id(rdt: &Cursor) -> Option<String> {
     let id = rdt.text_at("closID")?;
-    if id != "/" && (matches!(id, "." | "..") || id.contains(['/', '\n'])) {
+    let is_path = matches!(id, "." | "..") || id.contains(['/', '\n']);
+    if id != "/" && (is_path || OWN.contains(&id) || id.len() > NAME_MAX) {
         rdt.refuse_at(
             "closID",
             format!("`{id}` is no name of a directory below resctrl"),

@@ -317,12 +317,13 @@ fn resctrl_lines_come_in_the_order_in_which_they_are_written() {
     .intel_rdt
     .unwrap();
     assert_eq!(rdt.clos_id.as_deref(), Some("gold"));
-    assert_eq!(rdt.schemata, ["L3:0=f;1=f0", "MB:0=20", "L2:0=3"]);
+    assert_eq!(rdt.schemas, ["L3:0=f;1=f0", "MB:0=20"]);
+    assert_eq!(rdt.schemata, ["L2:0=3"]);
     assert!(rdt.monitoring);
     let alone = linux(&json!({"intelRdt": {"closID": "/", "l3CacheSchema": "L3:0=f\nMB:0=10"}}));
     let alone = alone.intel_rdt.unwrap();
     assert_eq!(alone.clos_id.as_deref(), Some("/"));
-    assert_eq!(alone.schemata, ["L3:0=f", "MB:0=10"]);
+    assert_eq!(alone.schemas, ["L3:0=f", "MB:0=10"]);
 }
 
 #[test]
