@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 /// One row of the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deviation {
-    /// `file::test`, as libtest prints it with the test file in front.
+    /// `file::test` or `folder::file::test`, where the source stands.
     pub test: &'static str,
     /// Name of the runtime, see [`Kind::name`].
     pub runtime: &'static str,

@@ -6,7 +6,7 @@
 
 use crate::{Bundle, sys};
 use std::fs::{File, OpenOptions};
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
@@ -45,6 +45,16 @@ impl Rendezvous {
             .open(path)
             .expect("open the fifo");
         Self { fifo }
+    }
+
+    /// Writes `text` for the container to read with `probe await`.
+    ///
+    /// # Panics
+    /// When the fifo is full.
+    pub fn say(&self, text: &str) {
+        (&self.fifo)
+            .write_all(text.as_bytes())
+            .expect("write to the fifo");
     }
 
     /// What has been written, once something was; `None` after `patience`.

@@ -2,8 +2,10 @@
 
 use crate::sys;
 use serde_json::{Value, json};
-use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
 
 /// Writes a line to a fifo or file that exists.
 pub(crate) fn append(path: &str, text: &str) -> Result<(), String> {
@@ -27,6 +29,24 @@ pub(crate) fn open_result(path: &str, mode: &str) -> Value {
         Ok(_) => json!({"errno": null}),
         Err(e) => json!({"errno": e.raw_os_error(), "error": e.to_string()}),
     }
+}
+
+/// Opens `path`, says so on the fifo `held`, waits for a word on the fifo `go`,
+/// and then tries to open the same file for writing, again and again: what
+/// protects it may be that somebody still executes it.
+pub(crate) fn steal(path: &str, held: &str, go: &str) -> Result<Value, String> {
+    let file = File::open(path).map_err(|e| format!("open {path}: {e}"))?;
+    let meta = file.metadata().map_err(|e| format!("stat {path}: {e}"))?;
+    append(held, "held")?;
+    let waiting = File::open(go).and_then(|mut fifo| fifo.read(&mut [0; 16]));
+    waiting.map_err(|e| format!("wait on {go}: {e}"))?;
+    let link = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let attempt = |_| {
+        let opened = OpenOptions::new().write(true).open(&link);
+        opened.map_or_else(|e| json!(e.raw_os_error()), |_| Value::Null)
+    };
+    let opened: Vec<Value> = (0..200).map(attempt).collect();
+    Ok(json!({"inode": meta.ino(), "device": meta.dev(), "opened": opened}))
 }
 
 /// Leaves a child that sleeps for ever, and ends.

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 const USAGE: &str = "probe facts [sysctl=NAME]… [path=PATH]… | stat PATH… | exit N | sleep | \
                      notify FIFO [TEXT] | signal-wait [FIFO] | signals-ignored-sleep FIFO | \
                      write PATH TEXT | mkdir PATH | mknod PATH TYPE MAJOR MINOR | open PATH MODE | \
-                     orphan | env NAME";
+                     orphan | env NAME | facts-to FILE | steal PATH HELD-FIFO GO-FIFO";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args_os()
@@ -52,6 +52,8 @@ fn run(words: &[&str]) -> Result<ExitCode, String> {
         ["mknod", path, kind, major, minor] => devices::make(path, kind, major, minor)?,
         ["open", path, mode] => print(files::open_result(path, mode)),
         ["orphan"] => files::leave_orphan()?,
+        ["facts-to", file] => files::write(file, &facts::all(&[]).to_string())?,
+        ["steal", path, held, go] => print(files::steal(path, held, go)?),
         ["env", name] => print(json!(std::env::var(name).ok())),
         _ => return Err(format!("usage: {USAGE}")),
     }
