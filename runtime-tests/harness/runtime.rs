@@ -31,7 +31,8 @@ impl Kind {
 
     fn of_version(version: &str) -> Self {
         match version.split_whitespace().next() {
-            Some("saya") => Self::Saya,
+            // Runtimes call themselves as their file is called.
+            Some(name) if name.starts_with("saya") => Self::Saya,
             Some("runc") => Self::Runc,
             Some("crun") => Self::Crun,
             _ => Self::Other,
