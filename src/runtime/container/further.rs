@@ -18,7 +18,8 @@ use crate::plan::NamespacePlan;
 use crate::plan::exec::{ExecPlan, Target, exec as plan_exec};
 use crate::protocol::Tag;
 use crate::state::{Record, Status};
-use crate::sys::{channel, clone, file, namespace, pidfd};
+use crate::sys::namespace::Birthplace;
+use crate::sys::{channel, clone, namespace, pidfd};
 
 /// What a further process is made of.
 pub(super) struct Further<'a> {
@@ -105,25 +106,14 @@ impl Further<'_> {
     }
 
     /// The next child is born in the container's pid namespace.
-    fn enter_pid_namespace(&self) -> Result<Option<OwnPidNamespace>> {
+    fn enter_pid_namespace(&self) -> Result<Option<Birthplace>> {
         if !self.config.namespaces.has(NamespaceKind::Pid) {
             return Ok(None);
         }
-        let own = file::open(c"/proc/self/ns/pid", libc::O_RDONLY)
-            .doing("open the runtime's own pid namespace")?;
-        namespace::enter(self.init, NamespaceKind::Pid.clone_flag())
-            .doing("join the container's pid namespace")?;
-        Ok(Some(OwnPidNamespace(own)))
-    }
-}
-
-/// Takes the runtime's later children back into its own pid namespace.
-struct OwnPidNamespace(OwnedFd);
-
-impl Drop for OwnPidNamespace {
-    fn drop(&mut self) {
-        // Our own namespace cannot refuse us.
-        let _ = namespace::enter(self.0.as_fd(), NamespaceKind::Pid.clone_flag());
+        let kind = NamespaceKind::Pid.clone_flag();
+        let own = Birthplace::remember(kind).doing("open the runtime's own pid namespace")?;
+        namespace::enter(self.init, kind).doing("join the container's pid namespace")?;
+        Ok(Some(own))
     }
 }
 

@@ -15,6 +15,7 @@ use crate::config::Hook;
 use crate::error::{Doing, Error, Kind, Result};
 use crate::sys::clone::{self, Child};
 use crate::sys::exec::{StringArray, execute};
+use crate::sys::namespace::Birthplace;
 use crate::sys::{file, identity, namespace, process};
 
 /// How far a hook came before its program ran.
@@ -106,10 +107,9 @@ pub(super) fn spawn(hook: &Hook, entry: Entry<'_>) -> Result<(Child, Streams, Ow
         stderr,
         report: reporter,
     };
-    let birthplace = PidNamespace::enter(prepared.join)?;
+    let birthplace = enter_pid_namespace(prepared.join)?;
     let child = clone::spawn(0, None, || become_hook(&prepared, &ends)).doing("clone");
-    // An error from here on ends the runtime, and with it the hook (parent-death signal).
-    birthplace.leave()?;
+    drop(birthplace);
     let streams = Streams {
         stdin: input,
         stdout: output,
@@ -174,31 +174,17 @@ fn c_string(bytes: &[u8]) -> Result<CString> {
     CString::new(bytes).map_err(|_| Error::new(Kind::Config, "", "a path holds a NUL byte"))
 }
 
+const PID: u64 = libc::CLONE_NEWPID as u64;
+
 /// A process is born into the pid namespace that its parent chose for its children, so the
-/// runtime chooses the container's for a moment. The setting belongs to the calling thread.
-struct PidNamespace(Option<OwnedFd>);
-
-impl PidNamespace {
-    const KIND: u64 = libc::CLONE_NEWPID as u64;
-
-    fn enter(join: Option<(BorrowedFd<'_>, u64)>) -> Result<Self> {
-        let Some((init, kinds)) = join else {
-            return Ok(Self(None));
-        };
-        if kinds & Self::KIND == 0 {
-            return Ok(Self(None));
-        }
-        let own = file::open(c"/proc/thread-self/ns/pid", libc::O_RDONLY)
-            .doing("open the runtime's pid namespace")?;
-        namespace::enter(init, Self::KIND).doing("enter the container's pid namespace")?;
-        Ok(Self(Some(own)))
-    }
-
-    fn leave(self) -> Result<()> {
-        self.0.map_or(Ok(()), |own| {
-            namespace::enter(own.as_fd(), Self::KIND).doing("return to the runtime's pid namespace")
-        })
-    }
+/// runtime chooses the container's for a moment.
+fn enter_pid_namespace(join: Option<(BorrowedFd<'_>, u64)>) -> Result<Option<Birthplace>> {
+    let Some((init, _)) = join.filter(|(_, kinds)| kinds & PID != 0) else {
+        return Ok(None);
+    };
+    let own = Birthplace::remember(PID).doing("open the runtime's pid namespace")?;
+    namespace::enter(init, PID).doing("enter the container's pid namespace")?;
+    Ok(Some(own))
 }
 
 /// The child: async-signal-safe calls only.
@@ -219,7 +205,7 @@ fn become_hook(prepared: &Prepared<'_>, ends: &ChildEnds) -> Infallible {
 fn set_up(prepared: &Prepared<'_>, ends: &ChildEnds) -> Result<(), (Stage, Errno)> {
     process::new_session().map_err(|errno| (Stage::Session, errno))?;
     if let Some((init, kinds)) = prepared.join {
-        let kinds = kinds & !PidNamespace::KIND;
+        let kinds = kinds & !PID;
         if kinds != 0 {
             namespace::enter(init, kinds).map_err(|errno| (Stage::Namespaces, errno))?;
         }

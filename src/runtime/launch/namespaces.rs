@@ -1,7 +1,6 @@
 //! The parent's part in the namespaces: opens those to join, and enters those that hold only for
 //! children, leaving them again once the child is born.
 
-use std::ffi::CStr;
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -11,6 +10,7 @@ use crate::config::{NamespaceKind, TimeOffsets};
 use crate::error::{Context, Doing, Error, Kind, Result};
 use crate::plan::namespaces::is_for_children;
 use crate::plan::{Join, NamespacePlan};
+use crate::sys::namespace::Birthplace;
 use crate::sys::{file, namespace};
 
 /// Opens the namespaces to join, in the plan's order; each must be of the kind it is listed as.
@@ -50,13 +50,11 @@ fn open_join(join: &Join) -> Result<OwnedFd> {
 
 /// The parent inside the namespaces that its next child is to be born into. Dropping it takes the
 /// parent back, so that hooks are not born there too.
-pub(super) struct ForChildren {
-    own: Vec<(OwnedFd, NamespaceKind)>,
-}
+pub(super) struct ForChildren(Vec<Birthplace>);
 
 impl ForChildren {
     pub(super) fn enter(plan: &NamespacePlan, joins: &[OwnedFd]) -> Result<Self> {
-        let mut this = Self { own: Vec::new() };
+        let mut this = Self(Vec::new());
         for (join, fd) in plan.joins.iter().zip(joins) {
             if is_for_children(join.kind) {
                 this.remember(join.kind)?;
@@ -82,22 +80,9 @@ impl ForChildren {
     }
 
     fn remember(&mut self, kind: NamespaceKind) -> Result<()> {
-        let path: &CStr = match kind {
-            NamespaceKind::Pid => c"/proc/self/ns/pid",
-            _ => c"/proc/self/ns/time",
-        };
-        let own = file::open(path, libc::O_RDONLY).doing("open the runtime's own namespace")?;
-        self.own.push((own, kind));
+        let own = Birthplace::remember(kind.clone_flag());
+        self.0.push(own.doing("open the runtime's own namespace")?);
         Ok(())
-    }
-}
-
-impl Drop for ForChildren {
-    fn drop(&mut self) {
-        for (own, kind) in &self.own {
-            // Our own namespace cannot refuse us; a failure would show in the next child.
-            let _ = namespace::enter(own.as_fd(), kind.clone_flag());
-        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Namespaces: enter, leave, name. Every function here is async-signal-safe.
 
 use std::ffi::CStr;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use super::{Result, check};
 
@@ -23,6 +23,38 @@ pub fn enter(fd: BorrowedFd<'_>, kinds: u64) -> Result<()> {
 pub fn unshare(kinds: u64) -> Result<()> {
     // SAFETY: no pointers; the flags used never unshare the address space.
     check(unsafe { libc::c_long::from(libc::unshare(kinds as libc::c_int)) }).map(drop)
+}
+
+/// The namespace of a kind that holds for children only (pid, time) which the calling thread has
+/// now. The thread may choose another for its next child; dropping this takes it back, so that
+/// later children are not born there too.
+#[derive(Debug)]
+pub struct Birthplace {
+    own: OwnedFd,
+    kind: u64,
+}
+
+impl Birthplace {
+    /// Remembers the namespace of `kind`, `CLONE_NEWPID` or `CLONE_NEWTIME`.
+    ///
+    /// # Errors
+    /// As open(2), where /proc is missing.
+    pub fn remember(kind: u64) -> Result<Self> {
+        let path = if kind == libc::CLONE_NEWPID as u64 {
+            c"/proc/thread-self/ns/pid"
+        } else {
+            c"/proc/thread-self/ns/time"
+        };
+        let own = super::file::open(path, libc::O_RDONLY)?;
+        Ok(Self { own, kind })
+    }
+}
+
+impl Drop for Birthplace {
+    fn drop(&mut self) {
+        // Its own namespace cannot refuse the thread.
+        let _ = enter(self.own.as_fd(), self.kind);
+    }
 }
 
 /// ioctl_ns(2), `NS_GET_NSTYPE`: the `CLONE_NEW*` bit of a namespace descriptor.
