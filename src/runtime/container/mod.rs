@@ -6,6 +6,7 @@ pub mod delete;
 pub mod exec;
 pub mod features;
 mod further;
+mod host_state;
 pub mod kill;
 pub mod list;
 pub mod prepare;

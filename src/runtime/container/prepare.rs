@@ -14,6 +14,8 @@ use crate::plan::{self, Begin, EnterRoot, Keyring, Plan};
 use crate::state::id;
 use crate::sys::file;
 
+use super::host_state;
+
 /// What the command line says about a new container.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
@@ -83,6 +85,7 @@ pub fn prepare(request: &Request<'_>, begin: Begin) -> Result<Prepared> {
     let preserved = listen_fds + request.preserve_fds;
     check_preserved(preserved)?;
     let joins = open_joins(&plan.namespaces)?;
+    host_state::check(&config, &plan.namespaces, &joins)?;
     if let Some(assignment) = &mut plan.resctrl {
         assignment.check()?;
     }
