@@ -4,6 +4,16 @@ use crate::sys;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// Where a machine has its cgroups.
+const CGROUPS: &str = "/sys/fs/cgroup";
+
+/// Whether a runtime started from this thread finds cgroup2 and nothing else.
+/// Hierarchies that are covered, and so out of reach, do not count.
+#[must_use]
+pub fn sees_only_cgroup2() -> bool {
+    Path::new(CGROUPS).join("cgroup.controllers").exists()
+}
+
 /// A mount in the mount namespace of the test's thread.
 #[derive(Debug)]
 pub struct HostMount(PathBuf);
@@ -42,6 +52,16 @@ impl HostMount {
         sys::remount_bind(&self.0, flags)
             .unwrap_or_else(|e| panic!("remount {}: {e}", self.0.display()));
         self
+    }
+
+    /// Has this thread see cgroup2 and nothing else, as on a machine booted with
+    /// the unified hierarchy only; `None` when it does already.
+    ///
+    /// # Panics
+    /// When the kernel refuses it.
+    #[must_use]
+    pub fn cgroup2_view() -> Option<Self> {
+        (!sees_only_cgroup2()).then(|| Self::new("cgroup2", Path::new(CGROUPS), ""))
     }
 
     /// Where it is mounted.

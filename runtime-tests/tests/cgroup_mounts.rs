@@ -1,8 +1,7 @@
 //! Mounts of type `cgroup`: the container's own part of each hierarchy.
 
 use runtime_tests::facts::{find_mount, mount_at, options_at};
-use runtime_tests::{Bundle, HostMount, Kind, Test, Value, cgroup, conformance};
-use std::path::Path;
+use runtime_tests::{Bundle, HostMount, Kind, Test, Value, cgroup, conformance, host_mount};
 
 const POINT: &str = "/sys/fs/cgroup";
 
@@ -16,13 +15,12 @@ fn in_cgroup2_view(t: &Test) -> Option<HostMount> {
     if t.runtime.kind == Kind::Crun {
         t.skip("crun 1.8 raises RLIMIT_MEMLOCK there, which may not be allowed");
     }
-    let is_v2 = cgroup::mode() == "cgroup2";
-    (!is_v2).then(|| HostMount::new("cgroup2", Path::new(POINT), ""))
+    HostMount::cgroup2_view()
 }
 
 /// Only where the machine has v1 hierarchies.
 fn only_with_v1(t: &Test) {
-    if cgroup::mode() == "cgroup2" {
+    if host_mount::sees_only_cgroup2() {
         t.skip("no v1 hierarchy on this machine");
     }
 }

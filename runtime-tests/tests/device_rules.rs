@@ -1,8 +1,7 @@
 //! `linux.resources.devices`: which devices may be opened and made, under the
 //! v1 controller and, in a private view, under cgroup2.
 
-use runtime_tests::{Bundle, HostMount, Kind, Test, Value, cgroup, conformance, json};
-use std::path::Path;
+use runtime_tests::{Bundle, HostMount, Kind, Test, Value, conformance, json};
 
 /// A character device that everybody may open where the kernel has it: fuse.
 const MAJOR: u32 = 10;
@@ -52,8 +51,7 @@ fn in_cgroup2(t: &Test, body: impl Fn(&Test)) {
     if t.runtime.kind == Kind::Crun {
         t.skip("crun 1.8 raises RLIMIT_MEMLOCK there, which may not be allowed");
     }
-    let is_v2 = cgroup::mode() == "cgroup2";
-    let _view = (!is_v2).then(|| HostMount::new("cgroup2", Path::new("/sys/fs/cgroup"), ""));
+    let _view = HostMount::cgroup2_view();
     body(t);
 }
 

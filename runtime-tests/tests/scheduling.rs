@@ -1,7 +1,7 @@
 //! `process.scheduler`, `process.ioPriority`, `process.execCPUAffinity`,
 //! `linux.personality`, `linux.memoryPolicy`, `linux.intelRdt`.
 
-use runtime_tests::{Bundle, HostMount, Test, Value, cgroup, conformance, json};
+use runtime_tests::{Bundle, HostMount, Test, Value, conformance, json};
 use std::path::Path;
 
 fn scheduling(t: &Test, field: &str, value: Value) -> Value {
@@ -47,8 +47,7 @@ fn each_scheduling_policy() {
 fn each_real_time_policy() {
     conformance(|t| {
         // The v1 cpu controller gives new cgroups no real-time at all.
-        let is_v2 = cgroup::mode() == "cgroup2";
-        let _view = (!is_v2).then(|| HostMount::new("cgroup2", Path::new("/sys/fs/cgroup"), ""));
+        let _view = HostMount::cgroup2_view();
         for (name, number, priority) in [("SCHED_FIFO", 1, 11), ("SCHED_RR", 2, 12)] {
             let scheduler = json!({"policy": name, "priority": priority});
             let found = scheduling(t, "/process/scheduler", scheduler);
