@@ -346,3 +346,14 @@ fn poststop_hooks_run_for_a_container_that_was_never_started() {
         assert_eq!(logged.lines("order"), ["stopped"]);
     });
 }
+
+#[test]
+fn poststop_hooks_have_run_when_run_returns() {
+    conformance(|t| {
+        let logged = Logged::new(t).with_each("echo KIND >> order");
+        let _ = t.run(&logged.bundle).expect_success();
+        let order = logged.lines("order");
+        assert_eq!(order.len(), KINDS.len(), "{order:?}");
+        assert_eq!(order.last().map(String::as_str), Some("poststop"));
+    });
+}

@@ -310,6 +310,19 @@ fn time_offsets_without_a_time_namespace_are_refused() {
 }
 
 #[test]
+fn a_clock_cannot_be_moved_before_the_beginning() {
+    conformance(|t| {
+        let offsets = json!({"boottime": {"secs": -1_000_000_000_000i64, "nanosecs": 0}});
+        let run = t.run(&time_offsets(t, offsets)).expect_failure();
+        assert!(
+            run.stderr().to_lowercase().contains("offset"),
+            "{}",
+            run.describe()
+        );
+    });
+}
+
+#[test]
 fn an_unknown_clock_is_refused() {
     conformance(|t| {
         let offsets = json!({"sundial": {"secs": 1, "nanosecs": 0}});
