@@ -3,11 +3,13 @@
 use crate::Value;
 use std::collections::BTreeSet;
 
-/// The topmost mount at `point`, if there is one.
+/// The topmost mount at `point`, if there is one: mountinfo lists mounts in the
+/// order in which they were made, which need not be that of their stacking.
 #[must_use]
 pub fn find_mount<'v>(facts: &'v Value, point: &str) -> Option<&'v Value> {
     let mounts = facts["mounts"].as_array()?;
-    mounts.iter().rev().find(|mount| mount["point"] == point)
+    let here = || mounts.iter().filter(|mount| mount["point"] == point);
+    here().find(|mount| !here().any(|other| other["parent"] == mount["id"]))
 }
 
 /// The topmost mount at `point`.

@@ -1,8 +1,9 @@
 //! `linux.maskedPaths` and `linux.readonlyPaths`.
 
 use runtime_tests::facts::options_at;
-use runtime_tests::{Bundle, Exit, Test, conformance, json};
+use runtime_tests::{Bundle, Exit, HostMount, Test, conformance, json, sys};
 use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 /// A rootfs with a file and a directory that hold a secret.
 fn with_secrets(t: &Test) -> Bundle {
@@ -171,5 +172,30 @@ fn a_path_may_be_masked_and_read_only() {
             t.run(&bundle.shell(script)).expect_success().stdout(),
             "1\n"
         );
+    });
+}
+
+#[test]
+fn what_masks_a_file_is_not_the_hosts_to_change() {
+    conformance(|t| {
+        // In the test's own view another null device stands for the host's.
+        let null = t.dir().join("null");
+        sys::make_node(&null, 0o020_666, 1, 3).expect("mknod");
+        fs::set_permissions(&null, fs::Permissions::from_mode(0o666)).expect("chmod");
+        let _host = HostMount::bind(&null, "/dev/null".as_ref());
+        let before = fs::metadata(&null).expect("stat");
+        let script = "chmod 0 /secret; busybox chown 7:7 /secret; touch -d 2001-01-01 /secret; :";
+        let bundle = ["bounding", "permitted", "effective"].into_iter().fold(
+            masked(t, &["/secret"]),
+            |bundle, set| {
+                let caps = json!(["CAP_CHOWN", "CAP_FOWNER"]);
+                bundle.set(&format!("/process/capabilities/{set}"), caps)
+            },
+        );
+        let _ = t.run(&bundle.shell(script)).expect_success();
+        let after = fs::metadata(&null).expect("stat");
+        assert_eq!(after.mode(), before.mode(), "chmod reached the host");
+        assert_eq!((after.uid(), after.gid()), (0, 0), "chown reached the host");
+        assert_ne!(after.mtime(), 978_307_200, "utimes reached the host");
     });
 }
