@@ -1,7 +1,9 @@
 //! `process.cwd`, `process.oomScoreAdj` and what a process finds open.
 
-use runtime_tests::{Bundle, Exit, Test, conformance, json};
+use runtime_tests::{Bundle, Exit, HostMount, Test, conformance, json, sys};
 use std::fs;
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
 fn with_uid(t: &Test, uid: u32) -> Bundle {
@@ -147,5 +149,51 @@ fn stdio_and_nothing_else_is_open() {
         let facts = t.facts(t.bundle());
         let fds: Vec<_> = facts["fds"].as_object().unwrap().keys().cloned().collect();
         assert_eq!(fds, ["0", "1", "2"], "{:#}", facts["fds"]);
+    });
+}
+
+#[test]
+fn a_null_device_as_stdio_is_the_containers_own() {
+    conformance(|t| {
+        // In the test's own view another null device stands for the host's; it
+        // is what the runtime gets as stdin.
+        let null = t.dir().join("null");
+        sys::make_node(&null, 0o020_666, 1, 3).expect("mknod");
+        fs::set_permissions(&null, fs::Permissions::from_mode(0o666)).expect("chmod");
+        let _host = HostMount::bind(&null, "/dev/null".as_ref());
+        let script = "chmod 0 /proc/self/fd/0; chmod 0 /dev/stdin; :";
+        let bundle = t.bundle().shell(script);
+        // As engines do it, and in the foreground.
+        assert_eq!(t.start(&bundle).wait(), Exit::Code(0));
+        let _ = t.run(&bundle).expect_success();
+        let container = t.start(&t.bundle().args(["/bin/probe", "sleep"]));
+        let _ = container.exec(["/bin/sh", "-c", script]).expect_success();
+        let mode = fs::metadata(&null).expect("stat").permissions().mode();
+        assert_eq!(mode & 0o777, 0o666, "chmod reached the host");
+    });
+}
+
+/// A pipe for a command to write to: its end, and ours.
+fn pipe() -> (fs::File, io::PipeReader) {
+    let (reader, writer) = io::pipe().expect("pipe");
+    (fs::File::from(OwnedFd::from(writer)), reader)
+}
+
+#[test]
+fn a_user_may_open_its_stdio_again() {
+    conformance(|t| {
+        // What images do whose logs are links to /dev/stdout.
+        let bundle = with_uid(t, 1000)
+            .set("/process/user/gid", json!(1000))
+            .shell("echo to-stdout > /dev/stdout; echo to-stderr > /dev/stderr");
+        let ((out, mut from_out), (err, mut from_err)) = (pipe(), pipe());
+        let id = t.new_id();
+        let create = t.verb_with_bundle("create", &bundle, &[], &id);
+        let _ = create.outputs(out, err).run().expect_success();
+        let _ = t.call(["start", &id]).expect_success();
+        let (mut out, mut err) = (String::new(), String::new());
+        from_out.read_to_string(&mut out).expect("read a pipe");
+        from_err.read_to_string(&mut err).expect("read a pipe");
+        assert_eq!((out.as_str(), err.as_str()), ("to-stdout\n", "to-stderr\n"));
     });
 }
