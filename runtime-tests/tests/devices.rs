@@ -254,3 +254,16 @@ fn wrong_devices_are_refused() {
         }
     });
 }
+
+#[test]
+fn ptys_are_the_containers_own_even_if_the_config_lists_ptmx() {
+    conformance(|t| {
+        // Privileged containers get every device of the host.
+        let ptmx =
+            json!({"path": "/dev/ptmx", "type": "c", "major": 5, "minor": 2, "fileMode": 0o666});
+        for bundle in [t.bundle(), with_device(t, ptmx)] {
+            let run = t.run(&bundle.shell("exec 3<>/dev/ptmx; ls /dev/pts"));
+            assert_eq!(run.expect_success().stdout(), "0\nptmx\n");
+        }
+    });
+}

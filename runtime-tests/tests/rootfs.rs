@@ -1,7 +1,7 @@
 //! `root`: the container's root file system.
 
 use runtime_tests::facts::options_at;
-use runtime_tests::{Bundle, Exit, HostMount, Test, conformance, json};
+use runtime_tests::{Bundle, Exit, HostMount, Runner, Test, conformance, isolation, json};
 use std::fs;
 use std::os::unix::fs::symlink;
 
@@ -152,6 +152,84 @@ fn root_and_its_path_are_required() {
     conformance(|t| {
         for field in ["/root", "/root/path"] {
             let _ = t.run(&t.bundle().remove(field)).expect_failure();
+        }
+    });
+}
+
+#[test]
+fn the_rootfs_may_be_an_overlay() {
+    conformance(|t| {
+        // As engines have it: the image below, what the container writes above.
+        let (image, bundle) = (t.bundle(), t.bundle());
+        let dirs = ["upper", "work", "merged"].map(|name| t.dir().join(name));
+        for dir in &dirs {
+            fs::create_dir(dir).unwrap();
+        }
+        let lower = image.rootfs();
+        let [upper, work, merged] = &dirs;
+        let data = format!(
+            "lowerdir={},upperdir={},workdir={}",
+            lower.display(),
+            upper.display(),
+            work.display()
+        );
+        let _overlay = HostMount::new("overlay", merged, &data);
+        let bundle = bundle
+            .set("/root/path", json!(merged))
+            .mount("/made/volume", "tmpfs", "tmpfs", &[])
+            .shell("echo written > /file; cat /proc/self/mountinfo | grep -c ' / rw'");
+        assert_eq!(t.run(&bundle).expect_success().stdout(), "1\n");
+        assert_eq!(fs::read_to_string(upper.join("file")).unwrap(), "written\n");
+        assert!(!lower.join("file").exists() && !lower.join("made").exists());
+    });
+}
+
+#[test]
+fn mounts_below_the_rootfs_on_the_host_are_in_the_container() {
+    conformance(|t| {
+        let bundle = t.bundle();
+        let volume = HostMount::new("tmpfs", &bundle.rootfs().join("mnt/volume"), "");
+        fs::write(volume.path().join("word"), "from-the-volume").unwrap();
+        let bundle = bundle.shell("cat /mnt/volume/word");
+        assert_eq!(t.run(&bundle).expect_success().stdout(), "from-the-volume");
+    });
+}
+
+#[test]
+fn the_callers_umask_does_not_reach_what_is_made() {
+    conformance(|t| {
+        let bundle = t
+            .bundle()
+            .set("/process/cwd", json!("/cwd/made"))
+            .mount("/point/made", "tmpfs", "tmpfs", &[])
+            .push(
+                "/linux/devices",
+                json!({"path": "/dev/x", "type": "c", "major": 1, "minor": 3, "fileMode": 0o666}),
+            )
+            .args([
+                "/bin/probe",
+                "stat",
+                "/cwd/made",
+                "/point",
+                "/dev/null",
+                "/dev/x",
+            ]);
+        bundle.save();
+        let id = t.new_id();
+        let run = Runner::new("/bin/sh".as_ref())
+            .args(["-c", "umask 077; exec \"$0\" \"$@\""])
+            .args([&t.runtime.path])
+            .args(["--root", isolation::STATE_ROOT, "run", "--bundle"])
+            .args([bundle.dir()])
+            .args([&id]);
+        let seen = run.run().expect_success().json();
+        for (path, mode) in [
+            ("/cwd/made", "0755"),
+            ("/point", "0755"),
+            ("/dev/null", "0666"),
+            ("/dev/x", "0666"),
+        ] {
+            assert_eq!(seen[path]["mode"], mode, "{path}");
         }
     });
 }
