@@ -134,23 +134,25 @@ fn make_path(mount: &OwnedFd, place: &Directory) -> sys::Result<OpenDirectory> {
     let is_cpuset = place.controls("cpuset");
     // A cpuset's parents may be there and still lack CPUs: look at each.
     let (mut here, missing) = if is_cpuset {
-        (open_below(mount.as_fd(), c".")?, place.path.as_str())
+        (None, place.path.as_str())
     } else {
         deepest_existing(mount, &place.path)?
     };
     let mut made = 0;
     for name in missing.split('/') {
         let name = c_string(name)?;
-        match make_dir(here.as_fd(), &name, 0o755) {
+        let parent = here.as_ref().unwrap_or(mount).as_fd();
+        match make_dir(parent, &name, 0o755) {
             Err(Errno::EEXIST) => made = 0,
             other => other.map(|()| made += 1)?,
         }
-        let child = open_below(here.as_fd(), &name)?;
+        let child = open_below(parent, &name)?;
         if is_cpuset {
-            v1::inherit_cpuset(here.as_fd(), child.as_fd())?;
+            v1::inherit_cpuset(parent, child.as_fd())?;
         }
-        here = child;
+        here = Some(child);
     }
+    let here = here.ok_or(Errno::ENOENT)?;
     let mut place = place.clone();
     place.id = Some(id(here.as_fd())?);
     Ok(OpenDirectory {
@@ -160,19 +162,20 @@ fn make_path(mount: &OwnedFd, place: &Directory) -> sys::Result<OpenDirectory> {
     })
 }
 
-/// Opens the deepest parent that exists; with it, the rest of the path.
-fn deepest_existing<'a>(mount: &OwnedFd, path: &'a str) -> sys::Result<(OwnedFd, &'a str)> {
+/// Opens the deepest parent that exists, if it is not the mount point itself; with it, the rest
+/// of the path.
+fn deepest_existing<'a>(mount: &OwnedFd, path: &'a str) -> sys::Result<(Option<OwnedFd>, &'a str)> {
     let mut end = path.len();
     while let Some((parent, _)) = path.get(..end).and_then(|head| head.rsplit_once('/')) {
         match open_below(mount.as_fd(), &c_string(parent)?) {
             Err(Errno::ENOENT) => end = parent.len(),
             other => {
                 let rest = path.get(parent.len() + 1..).unwrap_or_default();
-                return other.map(|fd| (fd, rest));
+                return other.map(|fd| (Some(fd), rest));
             }
         }
     }
-    Ok((open_below(mount.as_fd(), c".")?, path))
+    Ok((None, path))
 }
 
 /// Refuses a cgroup that is frozen, or one that was there and has processes.

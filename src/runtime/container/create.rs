@@ -69,8 +69,7 @@ impl<'a> Making<'a> {
         intent.net_devices = devices.map(|device| device.host_name.clone()).collect();
         let resctrl = self.prepared.plan.resctrl.as_ref();
         intent.resctrl = resctrl.map(|assignment| assignment.groups.clone());
-        self.entry.write_intent(&intent)?;
-        self.entry.write_config(&self.prepared.bundle.text)
+        self.entry.write_intent(&intent)
     }
 
     fn launch(&mut self) -> Result<()> {
@@ -97,6 +96,7 @@ impl<'a> Making<'a> {
             joins,
             start: start.as_ref().map(AsFd::as_fd),
             preserved: *preserved,
+            meanwhile: &|| self.entry.write_config(&bundle.text),
         };
         self.nascent = Some(launch(plan, &ingredients)?);
         Ok(())
@@ -191,6 +191,7 @@ impl Drop for Making<'_> {
                 joins,
                 start: None,
                 preserved: *preserved,
+                meanwhile: &|| Ok(()),
             });
         }
         if let Some(path) = &self.pid_file {

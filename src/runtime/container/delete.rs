@@ -50,12 +50,23 @@ pub fn delete(root: &Path, id: &str, force: Force) -> Result<Vec<String>> {
     }
 }
 
-/// Deletes the container of a `run` whose program has ended.
+/// Deletes the container of a `run` whose program has ended, by what `run` knows of it.
 ///
 /// # Errors
-/// As [`delete`].
-pub fn ended(root: &Path, id: &str) -> Result<Vec<String>> {
-    delete(root, id, Force::Kill)
+/// As [`delete`] with [`Force::Kill`].
+pub(super) fn ended(entry: &Entry, record: &Record, hooks: &Hooks) -> Result<Vec<String>> {
+    let _lock = match entry.lock(LOCK_WAIT) {
+        // A `delete` was faster.
+        Err(error) if error.kind() == Kind::NotFound => return Ok(Vec::new()),
+        lock => lock?,
+    };
+    end_cgroup(&record.cgroup, Instant::now() + END_WAIT)?;
+    if let Some(groups) = &record.resctrl {
+        groups.remove()?;
+    }
+    let warnings = run_poststop(record, hooks);
+    entry.remove()?;
+    Ok(warnings)
 }
 
 /// Waits at most so long for another operation on the container. Then [`Force::Kill`] goes on
@@ -92,7 +103,11 @@ pub(super) fn delete_within(
         }
     }
     if let Some(record) = &observation.record {
-        warnings.extend(run_poststop(&entry, record));
+        match poststop_hooks(&entry, record) {
+            Ok(Some(hooks)) => warnings.extend(run_poststop(record, &hooks)),
+            Ok(None) => {}
+            Err(error) => warnings.push(error.to_string()),
+        }
     }
     entry.remove()?;
     Ok(warnings)
@@ -206,15 +221,13 @@ fn stranger(intent: &Intent) -> Result<Option<i32>> {
 }
 
 /// Runs the poststop hooks; their failures are warnings (runtime.md#lifecycle).
-fn run_poststop(entry: &Entry, record: &Record) -> Vec<String> {
-    let hooks = match poststop_hooks(entry, record) {
-        Ok(Some(hooks)) => hooks,
-        Ok(None) => return Vec::new(),
-        Err(error) => return vec![error.to_string()],
-    };
+fn run_poststop(record: &Record, hooks: &Hooks) -> Vec<String> {
+    if hooks.of(HookKind::Poststop).is_empty() {
+        return Vec::new();
+    }
     let state = hooks::State {
         oci_version: &record.oci_version,
-        id: entry.id(),
+        id: &record.id,
         status: Status::Stopped.name(),
         pid: None,
         bundle: &record.bundle,

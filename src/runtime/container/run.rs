@@ -80,15 +80,20 @@ pub fn run(request: &Request<'_>, stay: Stay, afterwards: Afterwards) -> Result<
         _ => None,
     };
     let end = foreground.supervise(&nascent.child, terminal)?;
-    making.entry.write_exit(&exit(end, &record))?;
     let mut ran = Ran {
         code: i32::from(end.exit_code()),
         warnings,
     };
-    if afterwards == Afterwards::Delete {
-        ran.warnings
-            .extend(delete::ended(request.root, request.id)?);
+    if afterwards == Afterwards::Keep {
+        making.entry.write_exit(&exit(end, &record))?;
+        return Ok(ran);
     }
+    let deleted = delete::ended(&making.entry, &record, &making.prepared.config.hooks);
+    // What could not be deleted stays, and then with its end.
+    let warnings = deleted.inspect_err(|_| {
+        let _ = making.entry.write_exit(&exit(end, &record));
+    })?;
+    ran.warnings.extend(warnings);
     Ok(ran)
 }
 

@@ -46,6 +46,8 @@ pub struct Ingredients<'a> {
     pub start: Option<BorrowedFd<'a>>,
     /// Descriptors after stdio that the program gets.
     pub preserved: u32,
+    /// What the parent has to do beside, done while init works.
+    pub meanwhile: &'a dyn Fn() -> Result<()>,
 }
 
 /// A container whose init is in place and waits to be recorded.
@@ -90,7 +92,8 @@ pub fn launch(plan: &mut Plan, ingredients: &Ingredients<'_>) -> Result<Nascent>
         poststop: false,
     };
     let entered = nascent.enter_resctrl(plan.resctrl.as_ref());
-    match entered.and_then(|()| nascent.serve(plan, ingredients)) {
+    let beside = entered.and_then(|()| (ingredients.meanwhile)());
+    match beside.and_then(|()| nascent.serve(plan, ingredients)) {
         Ok(()) => Ok(nascent),
         Err(error) => {
             nascent.undo(ingredients);
