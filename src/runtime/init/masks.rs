@@ -10,6 +10,11 @@ use crate::protocol::Stage;
 use crate::sys::file::{self, CURRENT, open_at};
 use crate::sys::mount::{self, Depth, attr};
 
+/// What covers a file is the host's null device: read-only, so that root inside, who owns the
+/// inode, cannot change its mode, owner or times for the host. Devices can be read and written
+/// through a read-only mount.
+const COVER: u64 = attr::RDONLY | attr::NOSUID | attr::NOEXEC;
+
 impl Walk<'_> {
     pub(super) fn readonly_path(&self, path: &CStr) -> Outcome {
         let Some(object) = existing(self.root()?, path)? else {
@@ -34,6 +39,7 @@ impl Walk<'_> {
         };
         let cover = mount::clone_tree(null.as_fd(), c"", Depth::Single).stage(Stage::Source)?;
         self.null = Some(null);
+        mount::set_attributes(cover.as_fd(), COVER, 0, Depth::Single).stage(Stage::Attributes)?;
         mount::attach(cover.as_fd(), object.as_fd()).stage(Stage::Attach)
     }
 
