@@ -113,10 +113,12 @@ pub enum Stage {
     NotInPath = 24,
     /// A bind over /proc that is no procfs.
     NotProc = 25,
+    /// The container's null device in place of the host's.
+    NullDevice = 26,
 }
 
 impl Stage {
-    const LAST: u32 = Self::NotProc as u32;
+    const LAST: u32 = Self::NullDevice as u32;
 
     fn from_raw(raw: u32) -> Self {
         const ALL: [Stage; Stage::LAST as usize + 1] = [
@@ -146,6 +148,7 @@ impl Stage {
             Stage::Closed,
             Stage::NotInPath,
             Stage::NotProc,
+            Stage::NullDevice,
         ];
         ALL.get(raw as usize).copied().unwrap_or(Self::Whole)
     }

@@ -22,6 +22,7 @@ mod paths;
 mod process;
 mod program;
 mod rootfs;
+mod streams;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 

@@ -5,7 +5,7 @@ use std::os::fd::AsRawFd;
 
 use nix::errno::Errno;
 
-use super::{In, Outcome, Walk};
+use super::{In, Outcome, Walk, streams};
 use crate::plan::Attempt;
 use crate::plan::process::Attribute;
 use crate::protocol::Stage;
@@ -52,6 +52,7 @@ impl Walk<'_> {
     /// Closes everything but stdio, the preserved descriptors and the two sockets. From here on
     /// no descriptor leads out of the container (CVE-2024-21626).
     pub(super) fn close_descriptors(&mut self) -> Outcome {
+        streams::hand_over(self.program.uid)?;
         for slot in [&mut self.root, &mut self.proc, &mut self.dev] {
             drop(slot.take());
         }

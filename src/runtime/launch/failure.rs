@@ -108,6 +108,7 @@ fn reason(failure: &Failure, op: &Op) -> Option<String> {
         Stage::NotProc => return Some("only a procfs may cover /proc".to_owned()),
         Stage::NoNewPrivileges => "set no_new_privs",
         Stage::Outside => "the directory is outside the container's root",
+        Stage::NullDevice => "use the container's /dev/null as a standard stream",
         Stage::Ptmx => "open /dev/pts/ptmx",
         Stage::Send => "send the terminal",
     };

@@ -73,7 +73,8 @@ pub enum Op {
     Home,
     /// Enter the namespaces of these kinds (`CLONE_NEW*`) of the container's init (`exec`).
     JoinContainer(u64),
-    /// Close every descriptor but stdio, the preserved and the channel's.
+    /// Close every descriptor but stdio, the preserved and the channel's; let stdio be the
+    /// user's, and its null device the container's.
     CloseDescriptors,
     /// User, groups, capabilities, no_new_privs.
     Identity(identity::Identity),

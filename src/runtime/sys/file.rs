@@ -419,6 +419,13 @@ pub fn keep_on_exec(fd: RawFd) -> Result<()> {
     check(unsafe { libc::c_long::from(libc::fcntl(fd, libc::F_SETFD, 0)) }).map(drop)
 }
 
+/// The standard stream of this number, which may be closed: calls on it then give `EBADF`.
+#[must_use]
+pub fn standard_stream(stream: RawFd) -> BorrowedFd<'static> {
+    // SAFETY: nothing here closes 0, 1 or 2, and the number is not -1.
+    unsafe { BorrowedFd::borrow_raw(stream.clamp(0, 2)) }
+}
+
 /// dup2(2) onto a standard stream.
 ///
 /// # Errors
