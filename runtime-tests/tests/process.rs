@@ -1,6 +1,6 @@
 //! `process.cwd`, `process.oomScoreAdj` and what a process finds open.
 
-use runtime_tests::{Bundle, Exit, HostMount, Test, conformance, json, sys};
+use runtime_tests::{Bundle, Exit, HostMount, Test, conformance, json, sys, terminal};
 use std::fs;
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
@@ -195,5 +195,20 @@ fn a_user_may_open_its_stdio_again() {
         from_out.read_to_string(&mut out).expect("read a pipe");
         from_err.read_to_string(&mut err).expect("read a pipe");
         assert_eq!((out.as_str(), err.as_str()), ("to-stdout\n", "to-stderr\n"));
+    });
+}
+
+#[test]
+fn a_terminal_as_stdio_stays_its_users() {
+    conformance(|t| {
+        let (_master, slave) = terminal::open();
+        let tty = fs::File::from(slave);
+        let owner = || tty.metadata().expect("stat").uid();
+        let before = owner();
+        let bundle = with_uid(t, 1000);
+        let create = t.verb_with_bundle("create", &bundle, &[], &t.new_id());
+        let stdin = tty.try_clone().expect("dup");
+        let _ = create.stdin_file(stdin).run().expect_success();
+        assert_eq!(owner(), before);
     });
 }
