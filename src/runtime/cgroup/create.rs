@@ -31,8 +31,8 @@ pub struct Cgroup {
 pub(super) struct OpenDirectory {
     pub(super) place: Directory,
     pub(super) fd: OwnedFd,
-    /// How many components at the end of the path were made; 0 where the cgroup was there.
-    pub(super) made: usize,
+    /// What was made of its path; nothing where the cgroup was there.
+    pub(super) made: Made,
 }
 
 impl Cgroup {
@@ -130,7 +130,47 @@ fn hinted(error: Error) -> Error {
     }
 }
 
+/// Makes the cgroup and its parents; what was made before a failure is removed again.
 fn make_path(mount: &OwnedFd, place: &Directory) -> sys::Result<OpenDirectory> {
+    let mut made = Made::default();
+    let opened = make_components(mount, place, &mut made);
+    if opened.is_err() {
+        // The failure itself is the one to tell.
+        let _ = made.take_back(mount, &place.path);
+    }
+    let fd = opened?;
+    let mut place = place.clone();
+    place.id = Some(id(fd.as_fd()).inspect_err(|_| {
+        let _ = made.take_back(mount, &place.path);
+    })?);
+    Ok(OpenDirectory { place, fd, made })
+}
+
+/// The components of a path that were made: the last ones up to an end.
+#[derive(Debug, Default)]
+pub(super) struct Made {
+    count: usize,
+    /// Bytes of the path up to the last of them.
+    end: usize,
+}
+
+impl Made {
+    /// Removes them again, where nobody is in them.
+    fn take_back(&self, mount: &OwnedFd, path: &str) -> sys::Result<()> {
+        let mut path = path.get(..self.end).unwrap_or_default();
+        for _ in 0..self.count {
+            let (parent, name) = path.rsplit_once('/').unwrap_or((".", path));
+            match remove_path(mount, parent, name) {
+                Err(errno) if is_gone(errno) => {}
+                other => other?,
+            }
+            path = parent;
+        }
+        Ok(())
+    }
+}
+
+fn make_components(mount: &OwnedFd, place: &Directory, made: &mut Made) -> sys::Result<OwnedFd> {
     let is_cpuset = place.controls("cpuset");
     // A cpuset's parents may be there and still lack CPUs: look at each.
     let (mut here, missing) = if is_cpuset {
@@ -138,28 +178,29 @@ fn make_path(mount: &OwnedFd, place: &Directory) -> sys::Result<OpenDirectory> {
     } else {
         deepest_existing(mount, &place.path)?
     };
-    let mut made = 0;
+    let mut end = place.path.len() - missing.len();
     for name in missing.split('/') {
-        let name = c_string(name)?;
+        end += name.len();
         let parent = here.as_ref().unwrap_or(mount).as_fd();
+        let name = c_string(name)?;
         match make_dir(parent, &name, 0o755) {
-            Err(Errno::EEXIST) => made = 0,
-            other => other.map(|()| made += 1)?,
+            Err(Errno::EEXIST) => *made = Made { count: 0, end },
+            Err(errno) => return Err(errno),
+            Ok(()) => {
+                *made = Made {
+                    count: made.count + 1,
+                    end,
+                }
+            }
         }
+        end += 1;
         let child = open_below(parent, &name)?;
         if is_cpuset {
             v1::inherit_cpuset(parent, child.as_fd())?;
         }
         here = Some(child);
     }
-    let here = here.ok_or(Errno::ENOENT)?;
-    let mut place = place.clone();
-    place.id = Some(id(here.as_fd())?);
-    Ok(OpenDirectory {
-        place,
-        fd: here,
-        made,
-    })
+    here.ok_or(Errno::ENOENT)
 }
 
 /// Opens the deepest parent that exists, if it is not the mount point itself; with it, the rest
@@ -181,7 +222,7 @@ fn deepest_existing<'a>(mount: &OwnedFd, path: &'a str) -> sys::Result<(Option<O
 /// Refuses a cgroup that is frozen, or one that was there and has processes.
 fn check_vacant(opened: &OpenDirectory) -> Result<()> {
     let fd = opened.fd.as_fd();
-    if opened.made == 0 {
+    if opened.made.count == 0 {
         let pids = at(
             tree::pids(fd),
             "list the processes of the cgroup",
@@ -212,16 +253,8 @@ fn refused(place: &Directory, why: String) -> Error {
 
 fn take_back(opened: &OpenDirectory) -> Result<()> {
     let mount = open_mount(&opened.place)?;
-    let mut path = opened.place.path.as_str();
-    for _ in 0..opened.made {
-        let (parent, name) = path.rsplit_once('/').unwrap_or((".", path));
-        match remove_path(&mount, parent, name) {
-            Err(errno) if is_gone(errno) => {}
-            other => at(other, "remove the cgroup", &opened.place)?,
-        }
-        path = parent;
-    }
-    Ok(())
+    let removed = opened.made.take_back(&mount, &opened.place.path);
+    at(removed, "remove the cgroup", &opened.place)
 }
 
 fn remove_path(mount: &OwnedFd, parent: &str, name: &str) -> sys::Result<()> {

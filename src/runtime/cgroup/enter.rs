@@ -10,7 +10,7 @@ use std::path::Path;
 
 use nix::errno::Errno;
 
-use super::create::{Cgroup, OpenDirectory};
+use super::create::{Cgroup, Made, OpenDirectory};
 use super::files::{at, c_string, open_below, open_recorded, read};
 use super::placement::{Directory, Placement};
 use crate::error::{Context, Doing, Error, Kind, Result};
@@ -88,7 +88,7 @@ impl Cgroup {
             Ok(OpenDirectory {
                 place: place.clone(),
                 fd,
-                made: 0,
+                made: Made::default(),
             })
         };
         let directories = placement.directories.iter().map(open);

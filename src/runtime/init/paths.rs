@@ -105,27 +105,32 @@ fn make_dirs(root: BorrowedFd<'_>, path: &CStr, links: u32) -> Outcome<OwnedFd> 
 }
 
 /// Goes on where a dangling link leads: `before` is the path to it, `after` what follows it.
-fn through_link(
-    root: BorrowedFd<'_>,
+fn through_link(root: BorrowedFd<'_>, parts: [&[u8]; 3], links: u32) -> Outcome<OwnedFd> {
+    let mut buffer = [0; PATH_MAX];
+    ensure_dir_through(root, linked_path(&mut buffer, parts)?, links + 1)
+}
+
+/// The path that a link at the end of `before` makes of itself and `after`.
+fn linked_path<'a>(
+    buffer: &'a mut [u8; PATH_MAX],
     [before, target, after]: [&[u8]; 3],
-    links: u32,
-) -> Outcome<OwnedFd> {
+) -> Outcome<&'a CStr> {
     let before = if target.starts_with(b"/") {
         &[]
     } else {
         before
     };
-    let mut buffer = [0; PATH_MAX];
+    let slash: &[u8] = if after.is_empty() { &[] } else { b"/" };
     let mut length = 0;
-    for part in [before, target, b"/", after] {
+    for part in [before, target, slash, after] {
         let room = buffer.get_mut(length..length + part.len());
         room.ok_or(Errno::ENAMETOOLONG)
             .stage(Stage::Resolve)?
             .copy_from_slice(part);
         length += part.len();
     }
-    let path = CStr::from_bytes_until_nul(&buffer).map_err(|_| Errno::ENAMETOOLONG);
-    ensure_dir_through(root, path.stage(Stage::Resolve)?, links + 1)
+    let path = CStr::from_bytes_until_nul(buffer).map_err(|_| Errno::ENAMETOOLONG);
+    path.stage(Stage::Resolve)
 }
 
 fn open_prefix(root: BorrowedFd<'_>, prefix: &[u8]) -> Result<OwnedFd, Errno> {
@@ -151,13 +156,27 @@ fn make_one(parent: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd, Errno> {
     open_at(parent, name, flags, 0, BENEATH | NO_SYMLINKS)
 }
 
-/// Opens the file `path` below `root`; makes it, empty, and its directories if missing.
+/// Opens the file `path` below `root`; makes it, empty, and its directories if missing. A dangling
+/// link is followed inside the root, as in [`ensure_dir`].
 pub(super) fn ensure_file(root: BorrowedFd<'_>, path: &CStr) -> Outcome<OwnedFd> {
+    ensure_file_through(root, path, 0)
+}
+
+fn ensure_file_through(root: BorrowedFd<'_>, path: &CStr, links: u32) -> Outcome<OwnedFd> {
     match open(root, path, Links::Follow) {
-        Err(Errno::ENOENT) => {}
+        Err(Errno::ENOENT) if links <= MAX_LINKS => {}
+        Err(Errno::ENOENT) => return Err(Errno::ELOOP).stage(Stage::Resolve),
         other => return other.stage(Stage::Resolve),
     }
     let (parent, name) = ensure_parent(root, path)?;
+    let mut target = [0; PATH_MAX];
+    if let Ok(target) = file::read_link(parent.as_fd(), name.as_c_str(), &mut target) {
+        let bytes = path.to_bytes();
+        let before = bytes.get(..bytes.len() - name.as_c_str().count_bytes());
+        let mut buffer = [0; PATH_MAX];
+        let path = linked_path(&mut buffer, [before.unwrap_or_default(), target, &[]])?;
+        return ensure_file_through(root, path, links + 1);
+    }
     match file::make_node(
         parent.as_fd(),
         name.as_c_str(),
