@@ -107,14 +107,12 @@ pub enum Stage {
     Ptmx = 21,
     /// Sending a descriptor to the parent.
     Send = 22,
-    /// The channel was closed: the other side is gone.
-    Closed = 23,
     /// Program not found in any directory of PATH.
-    NotInPath = 24,
+    NotInPath = 23,
     /// A bind over /proc that is no procfs.
-    NotProc = 25,
+    NotProc = 24,
     /// The container's null device in place of the host's.
-    NullDevice = 26,
+    NullDevice = 25,
 }
 
 impl Stage {
@@ -145,7 +143,6 @@ impl Stage {
             Stage::Outside,
             Stage::Ptmx,
             Stage::Send,
-            Stage::Closed,
             Stage::NotInPath,
             Stage::NotProc,
             Stage::NullDevice,

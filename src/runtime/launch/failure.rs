@@ -74,7 +74,7 @@ fn location(failure: &Failure, step: &Step) -> Pointer {
 fn reason(failure: &Failure, op: &Op) -> Option<String> {
     let detail = kernel_text(failure);
     let part = match failure.stage {
-        Stage::Whole | Stage::Closed | Stage::NotInPath => return detail,
+        Stage::Whole | Stage::NotInPath => return detail,
         Stage::Resolve => "look up the path in the root",
         Stage::CreateTarget => "create the mount point",
         Stage::ForbiddenTarget => match op {

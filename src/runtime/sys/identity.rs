@@ -40,25 +40,6 @@ pub fn keep_capabilities(keep: bool) -> Result<()> {
     prctl(libc::PR_SET_KEEPCAPS, u64::from(keep), 0)
 }
 
-/// prctl(2) `PR_CAPBSET_READ`: whether the capability is in the bounding set.
-///
-/// # Errors
-/// `EINVAL` when the kernel does not know the capability.
-pub fn is_bounded(capability: u32) -> Result<bool> {
-    // SAFETY: no pointers.
-    check(unsafe {
-        libc::syscall(
-            libc::SYS_prctl,
-            libc::PR_CAPBSET_READ,
-            u64::from(capability),
-            0,
-            0,
-            0,
-        )
-    })
-    .map(|answer| answer == 1)
-}
-
 /// prctl(2) `PR_CAPBSET_DROP`.
 ///
 /// # Errors
@@ -109,27 +90,6 @@ pub fn set_capabilities(sets: Sets) -> Result<()> {
     let data = [half(0), half(32)];
     // SAFETY: version 3 means two data structs.
     check(unsafe { libc::syscall(libc::SYS_capset, &raw const header, data.as_ptr()) }).map(drop)
-}
-
-/// capget(2) of the calling thread.
-///
-/// # Errors
-/// As capget(2).
-pub fn capabilities() -> Result<Sets> {
-    let header = Header {
-        version: CAPABILITY_VERSION_3,
-        pid: 0,
-    };
-    let mut data = [Data::default(); 2];
-    // SAFETY: version 3 means two data structs, both writable.
-    check(unsafe { libc::syscall(libc::SYS_capget, &raw const header, data.as_mut_ptr()) })?;
-    let [low, high] = data;
-    let whole = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
-    Ok(Sets {
-        effective: whole(low.effective, high.effective),
-        permitted: whole(low.permitted, high.permitted),
-        inheritable: whole(low.inheritable, high.inheritable),
-    })
 }
 
 /// prctl(2) `PR_CAP_AMBIENT_RAISE`.
