@@ -36,6 +36,7 @@ pub mod reaper;
 pub mod rendezvous;
 pub mod rootfs;
 pub mod runtime;
+pub mod strace;
 pub mod sys;
 pub mod terminal;
 pub mod test;

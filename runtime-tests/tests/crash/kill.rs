@@ -1,20 +1,10 @@
 //! The runtime is killed.
 
-use crate::{assert_deletes_to_nothing, sleeping};
+use crate::{assert_deletes_to_nothing, number_from_env, rounds, sleeping};
 use runtime_tests::command::Runner;
 use runtime_tests::oracle::Snapshot;
-use runtime_tests::{Bundle, Exit, Kind, Test, conformance, reaper};
-use std::fs;
-use std::path::Path;
+use runtime_tests::{Bundle, Exit, Test, conformance, reaper};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-
-fn number_from_env(name: &str) -> Option<u64> {
-    std::env::var(name).ok()?.parse().ok()
-}
-
-fn rounds() -> u64 {
-    number_from_env("SAYA_TEST_ROUNDS").unwrap_or(50)
-}
 
 /// Random delays that can be repeated: xorshift64*.
 struct Random {
@@ -85,54 +75,6 @@ fn create_killed_at_a_random_moment_is_deleted_to_nothing() {
                 "seed {}, round {round}, killed after {moment:?}",
                 random.seed
             );
-            assert_deletes_to_nothing(t, &id, &before, &when);
-        }
-    });
-}
-
-/// The runtime under strace, which kills it before its `n`th system call;
-/// without a number strace only writes the calls to `trace`.
-fn traced(t: &Test, bundle: &Bundle, id: &str, trace: &str, n: Option<usize>) -> Runner {
-    bundle.save();
-    let mut strace = Runner::new(Path::new("/usr/bin/strace")).args(["-o", trace]);
-    if let Some(n) = n {
-        strace = strace.args(["-e", &format!("inject=all:signal=KILL:when={n}")]);
-    }
-    let runtime = [
-        t.runtime.path.to_str().unwrap(),
-        "--root",
-        "/run/state",
-        "create",
-        "--bundle",
-    ];
-    strace.args(runtime).args([bundle.dir()]).args([id])
-}
-
-#[test]
-fn create_killed_at_each_of_its_system_calls_is_deleted_to_nothing() {
-    conformance(|t| {
-        t.only(
-            Kind::Saya,
-            "a runtime with many threads makes other calls each time",
-        );
-        if !Path::new("/usr/bin/strace").exists() {
-            t.skip("strace is not installed");
-        }
-        let bundle = sleeping(t);
-        let trace = t.dir().join("trace");
-        let trace = trace.to_str().unwrap();
-        let id = t.new_id();
-        let _ = traced(t, &bundle, &id, trace, None).run().expect_success();
-        let _ = t.call(["delete", "--force", &id]).expect_success();
-        let calls = fs::read_to_string(trace).unwrap().lines().count();
-        let before = Snapshot::take();
-        let step = calls
-            .div_ceil(usize::try_from(rounds()).unwrap().max(1))
-            .max(1);
-        for n in (1..calls).step_by(step) {
-            let id = t.new_id();
-            let _ = traced(t, &bundle, &id, "/dev/null", Some(n)).run();
-            let when = format!("killed before system call {n} of {calls}");
             assert_deletes_to_nothing(t, &id, &before, &when);
         }
     });

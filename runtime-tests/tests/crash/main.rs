@@ -5,12 +5,21 @@
 //! run: every failure prints the seed it happened with.
 
 mod concurrent;
+mod faults;
 mod kill;
 mod state;
 
 use runtime_tests::oracle::Snapshot;
 use runtime_tests::{Bundle, Exit, Test};
 use std::time::Duration;
+
+pub(crate) fn number_from_env(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+pub(crate) fn rounds() -> u64 {
+    number_from_env("SAYA_TEST_ROUNDS").unwrap_or(50)
+}
 
 /// `delete --force` succeeds and everything is as it was `before`.
 #[track_caller]
@@ -23,16 +32,7 @@ pub(crate) fn assert_deletes_to_nothing(t: &Test, id: &str, before: &Snapshot, w
         delete.describe()
     );
     let left = Snapshot::take_settled(before, Duration::from_secs(2)).beyond(before);
-    // The parent made for `cgroupsPath` is nobody's: the test removes it.
-    let left: Vec<_> = left
-        .into_iter()
-        .filter(|(_, item)| !is_shared_parent(item))
-        .collect();
     assert!(left.is_empty(), "{when}: left behind: {left:#?}");
-}
-
-pub(crate) fn is_shared_parent(item: &str) -> bool {
-    item.ends_with(&runtime_tests::test::token())
 }
 
 pub(crate) fn sleeping(t: &Test) -> Bundle {
