@@ -15,7 +15,7 @@ const STRACE: &str = "/usr/bin/strace";
 
 /// Calls that cannot fail sensibly: memory and signals, where any program can
 /// only abort, and those which do not return.
-const WITHOUT_ERROR: [&str; 22] = [
+const WITHOUT_ERROR: [&str; 23] = [
     "mmap",
     "munmap",
     "mremap",
@@ -31,6 +31,8 @@ const WITHOUT_ERROR: [&str; 22] = [
     "gettid",
     "arch_prctl",
     "umask",
+    // Unlocking never fails, and strace cannot tell it from locking.
+    "flock",
     "getpid",
     "getppid",
     "geteuid",
