@@ -1,6 +1,6 @@
 //! A mount on the host's side of a test, detached when it goes out of scope.
 
-use crate::sys;
+use crate::{sys, test};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -73,6 +73,10 @@ impl HostMount {
 
 impl Drop for HostMount {
     fn drop(&mut self) {
+        if self.0 == Path::new(CGROUPS) {
+            // The parent of the bundles' cgroups may be out of sight afterwards.
+            let _ = fs::remove_dir(self.0.join(test::token()));
+        }
         let _ = sys::detach(&self.0);
     }
 }

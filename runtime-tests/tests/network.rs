@@ -41,6 +41,18 @@ fn peer() -> String {
     found.cloned().unwrap_or_default()
 }
 
+/// Removes the peers at once: the kernel does so too, some time after the end
+/// of the container's namespace, and tells nobody.
+fn remove_peers(t: &Test) {
+    let busybox = t.bundle().rootfs().join("bin/busybox");
+    for name in devices().iter().filter(|name| *name != "lo") {
+        // It may have gone in the meantime.
+        let _ = Runner::new(&busybox)
+            .args(["ip", "link", "del", name])
+            .run();
+    }
+}
+
 fn with_devices(t: &Test, devices: Value) -> Bundle {
     if matches!(t.runtime.kind, Kind::Runc | Kind::Crun) {
         t.skip("netDevices came with later versions of runc and crun");
@@ -96,6 +108,7 @@ fn a_net_device_moves_into_the_container() {
         veth(t, "eth7");
         assert_eq!(t.facts(bundle)["network"], json!(["lo", "eth7"]));
         assert!(!devices().contains(&"eth7".to_owned()), "{:?}", devices());
+        remove_peers(t);
     });
 }
 
@@ -108,6 +121,7 @@ fn a_net_device_is_renamed_and_up() {
         let text = run.stdout();
         let flags = text.split(['<', '>']).nth(1).unwrap_or_default();
         assert!(flags.split(',').any(|flag| flag == "UP"), "{text}");
+        remove_peers(t);
     });
 }
 
@@ -122,6 +136,7 @@ fn a_net_device_keeps_its_addresses() {
         let text = run.stdout();
         assert!(text.contains("192.0.2.5/24"), "{text}");
         assert!(text.contains("2001:db8::5/64"), "{text}");
+        remove_peers(t);
     });
 }
 
@@ -136,6 +151,7 @@ fn a_template_names_several_net_devices() {
         let mut names = runtime_tests::facts::words(&facts["network"]);
         names.sort();
         assert_eq!(names, ["lo", "port0", "port1"]);
+        remove_peers(t);
     });
 }
 
