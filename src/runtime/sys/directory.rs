@@ -5,11 +5,11 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg, OFlag, open as nix_open, openat, renameat};
+use nix::fcntl::{OFlag, open as nix_open, openat, renameat};
 use nix::sys::stat::{Mode, fstat, mkdirat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
@@ -17,8 +17,15 @@ use super::Result;
 
 /// A lock on a directory, held until it is dropped (flock(2)).
 #[derive(Debug)]
-pub struct Lock {
-    _held: Flock<OwnedFd>,
+pub struct Lock(OwnedFd);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing alone would leave the lock to a child that still has the description. It
+        // cannot fail; and if it did, closing is what is left.
+        // SAFETY: no pointers.
+        unsafe { libc::flock(self.0.as_raw_fd(), libc::LOCK_UN) };
+    }
 }
 
 fn errno_of(error: &std::io::Error) -> Errno {
@@ -170,9 +177,11 @@ pub fn is_same(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> Result<bool> {
 /// As openat(2) and flock(2); `ENOENT` for a directory that was removed.
 pub fn try_lock(dir: BorrowedFd<'_>) -> Result<Option<Lock>> {
     let own = open_in(dir.as_fd(), ".")?;
-    match Flock::lock(own, FlockArg::LockExclusiveNonblock) {
-        Ok(held) => Ok(Some(Lock { _held: held })),
-        Err((_, Errno::EWOULDBLOCK)) => Ok(None),
-        Err((_, errno)) => Err(errno),
+    // SAFETY: no pointers.
+    let locked = unsafe { libc::flock(own.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) };
+    match super::check(locked.into()) {
+        Ok(_) => Ok(Some(Lock(own))),
+        Err(Errno::EWOULDBLOCK) => Ok(None),
+        Err(errno) => Err(errno),
     }
 }
