@@ -80,7 +80,7 @@ pub fn remove_file(dir: BorrowedFd<'_>, name: &str) -> Result<()> {
 /// As open(2) and getdents(2).
 pub fn names(dir: BorrowedFd<'_>) -> Result<Vec<String>> {
     let again = open_in(dir, ".")?;
-    let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&again));
+    let path = format!("/proc/self/fd/{}", again.as_raw_fd());
     let entries = std::fs::read_dir(path).map_err(|error| errno_of(&error))?;
     let mut names = Vec::new();
     for entry in entries {
