@@ -6,18 +6,21 @@
 
 use std::collections::BTreeSet;
 use std::ffi::CStr;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
 
 use nix::errno::Errno;
 
-use super::files::{at, c_string, has_line, is_gone, open_parent, open_recorded, read};
+use super::files::{
+    at, c_string, has_line, is_gone, open_below, open_mount, open_parent, open_recorded, read,
+};
 use super::placement::{Directory, Placement};
 use super::wait::Wait;
 use super::{tree, v1};
 use crate::error::{Context, Result};
 use crate::sys;
 use crate::sys::cgroup::remove_dir;
+use crate::sys::file;
 
 /// Process ids.
 pub(super) type Pids = BTreeSet<libc::pid_t>;
@@ -62,6 +65,47 @@ pub(super) fn frozen(place: &Directory, fd: BorrowedFd<'_>) -> sys::Result<bool>
         v1::is_frozen(fd)
     } else {
         Ok(false)
+    }
+}
+
+/// Removes the container's cgroups where they have neither a process nor a cgroup below them, as
+/// after the end of most containers; whether all are gone.
+///
+/// # Errors
+/// As rmdir(2), but for a busy one.
+pub fn remove_idle(placement: &Placement) -> Result<bool> {
+    for place in &placement.directories {
+        if !at(remove_idle_one(place)?, "remove the cgroup", place)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn remove_idle_one(place: &Directory) -> Result<sys::Result<bool>> {
+    let mount = match open_mount(place) {
+        Err(error) if error.errno().is_some_and(is_gone) => return Ok(Ok(true)),
+        other => other?,
+    };
+    Ok(remove_idle_below(&mount, place))
+}
+
+fn remove_idle_below(mount: &OwnedFd, place: &Directory) -> sys::Result<bool> {
+    let (above, name) = match place.path.rsplit_once('/') {
+        Some((above, name)) => match open_below(mount.as_fd(), &c_string(above)?) {
+            Err(errno) if is_gone(errno) => return Ok(true),
+            opened => (Some(opened?), name),
+        },
+        None => (None, place.path.as_str()),
+    };
+    let parent = above.as_ref().unwrap_or(mount).as_fd();
+    let name = c_string(name)?;
+    match file::status(parent, &name) {
+        Err(errno) if is_gone(errno) => Ok(true),
+        // Another cgroup has taken the path since: not ours to remove.
+        Ok(status) if place.id.is_some_and(|id| id != status.inode) => Ok(true),
+        Ok(_) => is_removed(remove_dir(parent, &name)),
+        Err(errno) => Err(errno),
     }
 }
 

@@ -25,6 +25,6 @@ pub use create::Cgroup;
 pub use enter::{Below, birth_refused};
 pub use kill::kill_all;
 pub use layout::{Layout, Mode};
-pub use life::{is_frozen, pids, remove};
+pub use life::{is_frozen, pids, remove, remove_idle};
 pub use placement::{Directory, Driver, Placement, place};
 pub use wait::wait_empty;

@@ -171,6 +171,9 @@ fn end(entry: &Entry, observation: &Observation, warnings: &mut Vec<String>) -> 
 }
 
 fn end_cgroup(placement: &Placement, deadline: Instant) -> Result<()> {
+    if cgroup::remove_idle(placement)? {
+        return Ok(());
+    }
     // Also when init has ended: without a pid namespace it leaves others behind.
     if !cgroup::pids(placement)?.is_empty() {
         cgroup::kill_all(placement, libc::SIGKILL)?;

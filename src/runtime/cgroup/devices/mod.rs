@@ -19,11 +19,11 @@ use nix::errno::Errno;
 
 use self::list::List;
 use super::create::Cgroup;
-use super::files::{at, write};
+use super::files::{at, open_file, write};
 use super::placement::Directory;
 use crate::config::{DeviceAccess, DeviceKind, DeviceRule};
 use crate::error::{Context, Doing, Error, Kind, Pointer, Result};
-use crate::sys::bpf;
+use crate::sys::{bpf, file};
 
 /// What every container may do, as runc's default: make any node; use null, zero, full, random,
 /// urandom, tty, ptmx, its terminals and tun.
@@ -158,8 +158,13 @@ fn write_list(place: &Directory, fd: BorrowedFd<'_>, list: &List) -> Result<()> 
     };
     let default = write(fd, first, "a");
     at(default, "set the default of the device rules", place).map_err(hinted)?;
+    if list.exceptions.is_empty() {
+        return Ok(());
+    }
+    let file = open_file(fd, others, libc::O_WRONLY);
+    let file = at(file, "open the list of device rules", place)?;
     for exception in &list.exceptions {
-        write(fd, others, &exception.to_string())
+        file::write_once(file.as_fd(), exception.to_string().as_bytes())
             .doing(format!("write the device rule `{exception}`"))
             .at(&exception.at)
             .map_err(hinted)?;
