@@ -9,8 +9,8 @@ use crate::config::{Config, HookKind};
 use crate::error::{Doing, Error, Kind, Result};
 use crate::hooks;
 use crate::host::Host;
-use crate::launch::failure::Work;
-use crate::launch::{executed, next};
+use crate::launch::failure::{Work, explain};
+use crate::launch::next;
 use crate::plan::{self, Begin, EnterRoot, Keyring, Plan};
 use crate::protocol::{Message, Tag};
 use crate::state::{Entry, Observation, Record, Status, Store};
@@ -99,16 +99,25 @@ fn go(connection: &OwnedFd, record: &Record, config: &Config) -> Result<()> {
         // It closed its socket instead of answering: another `start` was there first.
         _ => return Err(running()),
     }
-    let plan = rebuilt(record, config)?;
-    executed(
-        connection.as_fd(),
-        Work {
-            steps: &plan.steps,
-            namespaces: &plan.namespaces,
-            program: &plan.program,
-            pid: record.init.pid,
-        },
-    )
+    match next(connection.as_fd())? {
+        None => Ok(()),
+        Some((message, _)) if message.tag == Tag::Failed => {
+            // Init waits until the connection closes, so that its program can be looked at.
+            let plan = rebuilt(record, config)?;
+            let work = Work {
+                steps: &plan.steps,
+                namespaces: &plan.namespaces,
+                program: &plan.program,
+                pid: record.init.pid,
+            };
+            Err(explain(&message.body, work))
+        }
+        Some(_) => Err(Error::new(
+            Kind::System,
+            "receive from init",
+            "message out of order",
+        )),
+    }
 }
 
 /// The plan that init walks: the same decisions from the same configuration.
