@@ -1,7 +1,7 @@
 //! The settings of the process: flags, process.json and what it takes from the config.
 
 use crate::{facts, sleeping};
-use runtime_tests::{Exit, Rendezvous, Test, Value, conformance, json, process};
+use runtime_tests::{Exit, Kind, Rendezvous, Test, Value, conformance, json, process};
 use std::fs;
 use std::path::PathBuf;
 
@@ -178,6 +178,35 @@ fn exec_process_sets_the_umask() {
         );
         let exec = t.call(["exec", "--process", file.to_str().unwrap(), &container.id]);
         assert_eq!(exec.expect_success().json()["identity"]["umask"], "0027");
+    });
+}
+
+#[test]
+fn exec_is_scored_for_the_oom_killer_as_the_container_is() {
+    conformance(|t| {
+        let bundle = sleeping(t.bundle()).set("/process/oomScoreAdj", json!(567));
+        let container = t.start(&bundle);
+        let exec = t.call(["exec", &container.id, "/bin/probe", "facts"]);
+        let facts = exec.expect_success().json();
+        assert_eq!(facts["process"]["oom_score_adj"], "567");
+    });
+}
+
+#[test]
+fn exec_process_sets_the_oom_score() {
+    conformance(|t| {
+        t.only(
+            Kind::Saya,
+            "runc and crun do not look at the document's score",
+        );
+        let container = t.idle();
+        let file = process_file(
+            t,
+            &json!({"args": ["/bin/probe", "facts"], "env": [], "cwd": "/", "oomScoreAdj": 678}),
+        );
+        let exec = t.call(["exec", "--process", file.to_str().unwrap(), &container.id]);
+        let facts = exec.expect_success().json();
+        assert_eq!(facts["process"]["oom_score_adj"], "678");
     });
 }
 

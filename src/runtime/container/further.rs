@@ -8,12 +8,12 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::cgroup::{self, Below, Cgroup};
 use crate::config::{Config, Field, HookKind, NamespaceKind, Process};
-use crate::error::{Doing, Error, Kind, Result};
+use crate::error::{Context, Doing, Error, Kind, Result};
 use crate::hooks;
 use crate::host::Host;
 use crate::init::{self, Inherited};
 use crate::launch::failure::{self, Work};
-use crate::launch::{executed, next, own_namespaces, proceed};
+use crate::launch::{executed, next, own_namespaces, proceed, set_oom_score};
 use crate::plan::NamespacePlan;
 use crate::plan::exec::{ExecPlan, Target, exec as plan_exec};
 use crate::protocol::Tag;
@@ -100,6 +100,12 @@ impl Further<'_> {
         };
         if let Some(groups) = &self.record.resctrl {
             groups.enter(waiting.child.pid)?;
+        }
+        // Without a score of its own it has the container's, not the caller's.
+        let own = self.process.oom_score_adj.as_ref();
+        let first = self.config.process.as_ref();
+        if let Some(score) = own.or(first.and_then(|first| first.oom_score_adj.as_ref())) {
+            set_oom_score(waiting.child.pid, score.value).at(&score.at)?;
         }
         waiting.serve()?;
         Ok(waiting)

@@ -160,7 +160,11 @@ fn birth_error(errno: nix::errno::Errno) -> Error {
     }
 }
 
-fn set_oom_score(pid: libc::pid_t, score: i32) -> Result<()> {
+/// Sets what the OOM killer adds to the score of a process (proc_pid_oom_score_adj(5)).
+///
+/// # Errors
+/// `EACCES` for lowering it without CAP_SYS_RESOURCE.
+pub(crate) fn set_oom_score(pid: libc::pid_t, score: i32) -> Result<()> {
     fs::write(format!("/proc/{pid}/oom_score_adj"), score.to_string())
         .doing(format!("set oom_score_adj to {score}"))
         .hint("lowering the score needs CAP_SYS_RESOURCE")
