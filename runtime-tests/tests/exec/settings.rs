@@ -210,6 +210,18 @@ fn exec_process_sets_the_oom_score() {
     });
 }
 
+#[test]
+fn exec_names_the_process_file_in_errors() {
+    conformance(|t| {
+        t.only(Kind::Saya, "other runtimes name no field");
+        let container = t.idle();
+        let process = json!({"args": ["nosuch"], "env": ["PATH=/bin"], "cwd": "/"});
+        let file = process_file(t, &process);
+        let exec = t.call(["exec", "--process", file.to_str().unwrap(), &container.id]);
+        let _ = exec.expect_stderr("process.json: /args)");
+    });
+}
+
 fn process_file(t: &Test, process: &Value) -> PathBuf {
     let file = t.dir().join("process.json");
     fs::write(&file, process.to_string()).unwrap();

@@ -10,7 +10,7 @@ use super::run::{Ran, Stay};
 use super::stored;
 use crate::cgroup::{self, Below};
 use crate::config::{Config, Field, Process};
-use crate::error::{Doing, Error, Kind, Pointer, Result};
+use crate::error::{At, Doing, Error, Kind, Pointer, Result};
 use crate::state::{Status, Store};
 use crate::terminal::{Foreground, HostConsole, Terminal};
 
@@ -130,7 +130,20 @@ pub fn exec(request: &Request<'_>, stay: Stay) -> Result<Ran> {
         program: None,
         below: &request.below,
     };
-    enter(request, &further, stay)
+    enter(request, &further, stay).map_err(|error| located(error, &request.what))
+}
+
+/// Steps of a process that was read from process.json point into that file; those that all of the
+/// container's processes share (`/linux/…`) point into its configuration.
+fn located(error: Error, what: &What<'_>) -> Error {
+    match (what, error.location()) {
+        (What::Document { path, .. }, Some(At::Field(field)))
+            if !field.as_str().starts_with("/linux/") =>
+        {
+            error.in_document(&path.to_string_lossy())
+        }
+        _ => error,
+    }
 }
 
 fn enter(request: &Request<'_>, further: &Further<'_>, stay: Stay) -> Result<Ran> {
