@@ -2,47 +2,11 @@
 
 mod devices;
 mod limits;
+pub mod types;
 
 use super::reader::Cursor;
-use crate::config::linux::DeviceKind;
-use crate::error::Pointer;
 
-/// The resource limits of a container.
-#[derive(Clone, Debug, Default)]
-pub struct Resources {
-    /// `devices`, in their order.
-    pub devices: Vec<DeviceRule>,
-}
-
-/// One entry of `linux.resources.devices`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeviceRule {
-    /// Allow or deny.
-    pub access: DeviceAccess,
-    /// `c`, `b`, or both where absent or `a`.
-    pub kind: Option<DeviceKind>,
-    /// Absent or −1: every major.
-    pub major: Option<u32>,
-    /// Absent or −1: every minor.
-    pub minor: Option<u32>,
-    /// Read.
-    pub read: bool,
-    /// Write.
-    pub write: bool,
-    /// Create with mknod(2).
-    pub mknod: bool,
-    /// Where it stands.
-    pub at: Pointer,
-}
-
-/// Direction of a device rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DeviceAccess {
-    /// `allow: true`
-    Allow,
-    /// `allow: false`
-    Deny,
-}
+pub use types::{DeviceAccess, DeviceRule, Resources};
 
 /// What a `pids.limit` of 0 means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,5 +26,6 @@ pub(super) fn read(linux: &Cursor, zero_pids: ZeroPids) -> Resources {
     limits::refuse(&resources, zero_pids);
     Resources {
         devices: devices::read(&resources),
+        ..Resources::default()
     }
 }
