@@ -11,7 +11,8 @@ use nix::errno::Errno;
 use super::files::{at, c_string, id, is_gone, open_below, open_file, open_mount};
 use super::life::frozen;
 use super::placement::{Directory, Placement};
-use super::{tree, v1};
+use super::settings::{Home, Setting};
+use super::{controllers, tree, v1};
 use crate::error::{Error, Kind, Result};
 use crate::sys;
 use crate::sys::cgroup::remove_dir;
@@ -36,12 +37,17 @@ pub(super) struct OpenDirectory {
 }
 
 impl Cgroup {
-    /// Makes the cgroups of `placement` with their parents.
+    /// Makes the cgroups of `placement` with their parents, and the controllers of `settings` in
+    /// them; the settings themselves are for [`Cgroup::apply`].
     ///
     /// # Errors
     /// `container's cgroup is not empty: N process(es) found`, `container's cgroup unexpectedly
-    /// frozen`, or what the kernel refused. Nothing that was made is left then.
-    pub fn create(placement: &Placement) -> Result<Self> {
+    /// frozen`, a controller that cannot be had, or what the kernel refused. Nothing that was made
+    /// is left then.
+    pub fn create(placement: &Placement, settings: &[Setting]) -> Result<Self> {
+        // Beside v1, the v2 hierarchy has nothing that a container gains from by itself.
+        let enables = placement.directories.iter().all(Directory::is_v2)
+            || settings.iter().any(|setting| setting.home == Home::V2);
         let mut cgroup = Self {
             placement: placement.clone(),
             directories: Vec::with_capacity(placement.directories.len()),
@@ -50,7 +56,14 @@ impl Cgroup {
             // Recorded before it is checked, so that undo knows it.
             let made = make(place).and_then(|opened| {
                 cgroup.directories.push(opened);
-                cgroup.directories.last().map_or(Ok(()), check_vacant)
+                let Some(opened) = cgroup.directories.last() else {
+                    return Ok(());
+                };
+                check_vacant(opened)?;
+                if enables && opened.place.is_v2() {
+                    controllers::enable(opened.fd.as_fd(), &opened.place, settings)?;
+                }
+                Ok(())
             });
             if let Err(error) = made {
                 cgroup.undo();

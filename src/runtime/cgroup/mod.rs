@@ -3,10 +3,14 @@
 //! [`Layout`] is what the machine has, [`place`] decides (pure) which directories a container
 //! gets, [`Cgroup::create`] makes them for `launch`, and the functions on a recorded
 //! [`Placement`] ([`pids`], [`kill_all`], [`wait_empty`], [`remove`]) serve every later verb.
-//! cgroup v2 is the reference; what only v1 needs stands apart (`v1`). Deliberately absent:
-//! resource limits other than the device rules, and the systemd driver.
+//! [`settings`](settings::settings) says (pure) which control files the limits
+//! of a configuration are, [`Cgroup::apply`] writes them. cgroup v2 is the reference; what only v1
+//! needs stands apart (`v1`). Deliberately absent: the systemd driver.
 
+mod apply;
+pub mod controllers;
 mod create;
+mod delegate;
 pub mod devices;
 mod enter;
 mod files;
@@ -15,6 +19,7 @@ mod kill;
 pub mod layout;
 mod life;
 pub mod placement;
+pub mod settings;
 #[cfg(test)]
 mod tests;
 mod tree;

@@ -82,6 +82,7 @@ pub fn prepare(request: &Request<'_>, begin: Begin) -> Result<Prepared> {
     let (mut plan, mut warnings) =
         plan::plan(&config, &host, placement, options).map_err(first_fault)?;
     warnings.extend(config.warnings.iter().cloned());
+    cgroup::controllers::check(&plan.cgroup, &plan.settings)?;
     let preserved = listen_fds + request.preserve_fds;
     check_preserved(preserved)?;
     let joins = open_joins(&plan.namespaces)?;

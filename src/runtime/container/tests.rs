@@ -51,7 +51,7 @@ impl Fixture {
         let layout = Layout::read().unwrap();
         let path = format!("/{name}");
         let placement = cgroup::place(&layout, Some(&path), "web", Driver::Cgroupfs).unwrap();
-        let cgroup = Cgroup::create(&placement).unwrap();
+        let cgroup = Cgroup::create(&placement, &[]).unwrap();
         let placement = cgroup.placement().clone();
         let files = placement.directories.iter();
         let files: Vec<_> = files

@@ -15,6 +15,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::cgroup::settings::Moment;
 use crate::cgroup::{self, Cgroup, Placement};
 use crate::config::{Config, HookKind};
 use crate::error::{Context, Doing, Error, Kind, Result};
@@ -71,9 +72,14 @@ pub struct Nascent {
 /// # Errors
 /// Whatever failed, on either side, named by the plan's step. Nothing is left then.
 pub fn launch(plan: &mut Plan, ingredients: &Ingredients<'_>) -> Result<Nascent> {
-    let cgroup = Cgroup::create(&plan.cgroup)?;
+    let cgroup = Cgroup::create(&plan.cgroup, &plan.settings)?;
     let born = cgroup
         .enforce_device_rules(&plan.device_rules)
+        .and_then(|()| cgroup.apply(&plan.settings, Moment::BeforeBirth))
+        .and_then(|()| match &plan.cgroup_owner {
+            Some((uid, at)) => cgroup.delegate(*uid).at(at),
+            None => Ok(()),
+        })
         .and_then(|()| birth(plan, ingredients, &cgroup));
     let (child, channel) = match born {
         Ok(born) => born,
@@ -141,6 +147,10 @@ fn birth(
     {
         end(&child);
         return Err(error.at(at));
+    }
+    if let Err(error) = cgroup.apply(&plan.settings, Moment::AfterBirth) {
+        end(&child);
+        return Err(error);
     }
     Ok((child, ours))
 }

@@ -19,11 +19,15 @@ use std::ffi::CString;
 
 use crate::cgroup::Placement;
 use crate::cgroup::devices::with_defaults;
-use crate::config::{Config, DeviceRule, Fault, MountKind, NamespaceKind, NetDevice, TimeOffsets};
+use crate::cgroup::settings::{Setting, settings};
+use crate::config::{
+    Config, DeviceRule, Fault, Mount, MountKind, NamespaceKind, NetDevice, Process, TimeOffsets,
+};
 use crate::error::Pointer;
 use crate::host::Host;
 use crate::resctrl::Assignment;
 use crate::sys::exec::StringArray;
+use crate::sys::mount::attr;
 
 pub use step::{
     Attempt, Attributes, ConsoleStep, EnterRoot, FsOption, Inherit, Link, MountStep, Node, Op,
@@ -37,6 +41,10 @@ pub struct Plan {
     pub namespaces: NamespacePlan,
     /// The container's cgroups.
     pub cgroup: Placement,
+    /// Limits, written to the cgroups' control files.
+    pub settings: Vec<Setting>,
+    /// The host user who becomes the owner of the v2 cgroup.
+    pub cgroup_owner: Option<(u32, Pointer)>,
     /// Device rules of the cgroup, the defaults behind the configuration's.
     pub device_rules: Vec<DeviceRule>,
     /// Network devices moved in by the parent when the child asks for it.
@@ -155,7 +163,11 @@ pub fn plan(
             "a container cannot be created without a process",
         )]);
     };
-    let faults = long_values(config);
+    let mut faults = long_values(config);
+    let settings = settings(&config.resources, &placement).unwrap_or_else(|refused| {
+        faults.extend(refused);
+        Vec::new()
+    });
     if !faults.is_empty() {
         return Err(faults);
     }
@@ -185,7 +197,9 @@ pub fn plan(
     let resctrl = config.intel_rdt.as_ref();
     let plan = Plan {
         namespaces,
+        cgroup_owner: cgroup_owner(config, process, &placement),
         cgroup: placement,
+        settings,
         device_rules: with_defaults(&config.resources.devices),
         net_devices: config.net_devices.clone(),
         resctrl: resctrl.map(|rdt| Assignment::of(rdt, options.id)),
@@ -195,6 +209,33 @@ pub fn plan(
         program,
     };
     Ok((plan, warnings))
+}
+
+/// The container's user, if the cgroup is to be its own: under cgroup v2 alone, in a new cgroup
+/// namespace, with a writable mount of the hierarchy (config-linux.md, "Cgroup ownership").
+fn cgroup_owner(
+    config: &Config,
+    process: &Process,
+    placement: &Placement,
+) -> Option<(u32, Pointer)> {
+    let is_unified = placement.v2().is_some() && placement.directories.len() == 1;
+    let has_namespace = config.namespaces.is_new(NamespaceKind::Cgroup);
+    let mount = config
+        .mounts
+        .iter()
+        .find(|mount| is_writable_cgroup(mount))?;
+    // A runtime that is root has made the cgroup root's own.
+    let uid = Some(process.user.uid).filter(|uid| *uid != 0)?;
+    (is_unified && has_namespace).then(|| (uid, mount.at.clone()))
+}
+
+fn is_writable_cgroup(mount: &Mount) -> bool {
+    let is_cgroup = match &mount.kind {
+        MountKind::Cgroup => true,
+        MountKind::Filesystem { fstype, .. } => fstype == "cgroup2",
+        _ => false,
+    };
+    is_cgroup && mount.set & attr::RDONLY == 0
 }
 
 /// Longest value that fsconfig(2) takes.

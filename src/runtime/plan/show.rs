@@ -11,6 +11,7 @@ use super::{
     Attempt, Attributes, EnterRoot, FsOption, MountStep, NamespacePlan, Node, Op, Plan,
     RemountStep, Request, Tree,
 };
+use crate::cgroup::settings::{Need, Setting, Write};
 use crate::config::process::capability_name;
 use crate::config::{DeviceAccess, DeviceKind, DeviceRule};
 use crate::error::Pointer;
@@ -57,6 +58,12 @@ fn parent_lines(plan: &Plan) -> Vec<Line> {
     }
     for rule in &plan.device_rules {
         add(rule_text(rule), rule.at.as_str());
+    }
+    for setting in &plan.settings {
+        add(setting_text(setting), setting.at.as_str());
+    }
+    if let Some((uid, at)) = &plan.cgroup_owner {
+        add(format!("give the cgroup to user {uid}"), at.as_str());
     }
     for join in &plan.namespaces.joins {
         let path = text(&join.path);
@@ -116,6 +123,17 @@ fn resctrl_lines(assignment: &Assignment) -> Vec<Line> {
         lines.push(line(step, at.key("enableMonitoring")));
     }
     lines
+}
+
+/// A setting, such as ``set memory.max to `1000` ``.
+fn setting_text(setting: &Setting) -> String {
+    let text = |write: &Write| format!("{} to `{}`", write.file, write.value);
+    let writes: Vec<String> = setting.writes.iter().map(text).collect();
+    let condition = match setting.need {
+        Need::Required => "",
+        Need::IfThere => " if it is there",
+    };
+    format!("set {}{condition}", writes.join(", else "))
 }
 
 /// A rule in the words of the devices controller, such as `allow c 1:3 rwm`.

@@ -9,7 +9,7 @@ use crate::error::{Error, Kind};
 
 fn refusal(sandbox: &Sandbox, name: &str) -> Error {
     let before = Instant::now();
-    let error = Cgroup::create(&sandbox.place(name)).unwrap_err();
+    let error = Cgroup::create(&sandbox.place(name), &[]).unwrap_err();
     assert!(before.elapsed() < Duration::from_secs(1), "refused late");
     error
 }
@@ -18,7 +18,7 @@ fn refusal(sandbox: &Sandbox, name: &str) -> Error {
 fn a_cgroup_is_made_in_every_hierarchy_with_its_parents_and_removed_without_them() {
     let sandbox = Sandbox::new();
     let placement = sandbox.place("a/b");
-    let cgroup = Cgroup::create(&placement).unwrap();
+    let cgroup = Cgroup::create(&placement, &[]).unwrap();
     for path in placement.paths().values() {
         assert!(Path::new(path).is_dir(), "{path}");
     }
@@ -40,12 +40,12 @@ fn a_cgroup_is_made_in_every_hierarchy_with_its_parents_and_removed_without_them
 #[test]
 fn undo_removes_what_was_made_and_nothing_else() {
     let sandbox = Sandbox::new();
-    let before = Cgroup::create(&sandbox.place("before")).unwrap();
-    let cgroup = Cgroup::create(&sandbox.place("made/leaf")).unwrap();
+    let before = Cgroup::create(&sandbox.place("before"), &[]).unwrap();
+    let cgroup = Cgroup::create(&sandbox.place("made/leaf"), &[]).unwrap();
     cgroup.undo();
     assert!(!Sandbox::exists(&sandbox.place("made")));
     assert!(Sandbox::exists(before.placement()));
-    let again = Cgroup::create(before.placement()).unwrap();
+    let again = Cgroup::create(before.placement(), &[]).unwrap();
     again.undo();
     assert!(Sandbox::exists(before.placement()), "it was there before");
 }
@@ -54,7 +54,7 @@ fn undo_removes_what_was_made_and_nothing_else() {
 fn a_cpuset_has_cpus_and_memory_nodes() {
     let sandbox = Sandbox::new();
     let placement = sandbox.place("deep/er");
-    Cgroup::create(&placement).unwrap();
+    Cgroup::create(&placement, &[]).unwrap();
     let Some(place) = placement.v1("cpuset") else {
         eprintln!("skipped: no v1 cpuset hierarchy on this machine");
         return;
@@ -70,7 +70,7 @@ fn a_cpuset_has_cpus_and_memory_nodes() {
 fn a_cgroup_with_processes_is_refused_and_left_alone() {
     let mut sandbox = Sandbox::new();
     let placement = sandbox.place("taken");
-    Cgroup::create(&placement).unwrap();
+    Cgroup::create(&placement, &[]).unwrap();
     // A process below it counts too.
     for directory in &placement.directories {
         std::fs::create_dir(format!("{}/sub", directory.host_path())).unwrap();
@@ -101,7 +101,7 @@ fn a_cgroup_with_processes_is_refused_and_left_alone() {
 fn a_frozen_cgroup_is_refused() {
     let sandbox = Sandbox::new();
     let placement = sandbox.place("cold");
-    Cgroup::create(&placement).unwrap();
+    Cgroup::create(&placement, &[]).unwrap();
     let (place, file, text) = match (placement.v1("freezer"), placement.v2()) {
         (Some(freezer), _) => (freezer, "freezer.state", "FROZEN"),
         (None, Some(v2)) => (v2, "cgroup.freeze", "1"),
@@ -122,7 +122,7 @@ fn a_frozen_cgroup_is_refused() {
 fn a_frozen_cgroup_of_the_v2_hierarchy_is_refused() {
     let sandbox = Sandbox::new();
     let placement = sandbox.place("cold");
-    Cgroup::create(&placement).unwrap();
+    Cgroup::create(&placement, &[]).unwrap();
     let Some(v2) = placement.v2() else {
         eprintln!("skipped: no v2 hierarchy on this machine");
         return;
@@ -140,7 +140,7 @@ fn a_mount_that_is_no_cgroup_hierarchy_is_refused() {
     let directory = std::env::temp_dir().join(format!("saya-unit-{}", std::process::id()));
     std::fs::create_dir(&directory).unwrap();
     placement.directories[0].mount = directory.to_str().unwrap().to_owned();
-    let error = Cgroup::create(&placement).unwrap_err();
+    let error = Cgroup::create(&placement, &[]).unwrap_err();
     let made = directory.join("saya-unit").exists();
     std::fs::remove_dir(&directory).unwrap();
     assert_eq!(error.why(), "another file system is mounted there");

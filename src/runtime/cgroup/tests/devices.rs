@@ -64,7 +64,7 @@ fn try_inside(sandbox: &Sandbox, placement: &Placement, devices: &[&str]) -> Vec
 }
 
 fn enforce(sandbox: &Sandbox, name: &str, rules: &[DeviceRule]) -> Cgroup {
-    let cgroup = Cgroup::create(&sandbox.place(name)).unwrap();
+    let cgroup = Cgroup::create(&sandbox.place(name), &[]).unwrap();
     cgroup.enforce_device_rules(rules).unwrap();
     cgroup
 }
@@ -163,7 +163,7 @@ fn a_cgroup_that_was_there_gets_the_new_rules_alone() {
 fn a_cgroup_below_a_restricted_one_cannot_allow_more() {
     let sandbox = Sandbox::new();
     let outer = enforce(&sandbox, "outer", &rules(&["+c *:* m", "+c 1:3 rwm"]));
-    let inner = Cgroup::create(&sandbox.place("outer/inner")).unwrap();
+    let inner = Cgroup::create(&sandbox.place("outer/inner"), &[]).unwrap();
     let wider = inner.enforce_device_rules(&rules(&["+c *:* m", "+c 1:5 rwm"]));
     if outer.placement().v1("devices").is_some() {
         let error = wider.unwrap_err();
@@ -187,7 +187,7 @@ fn a_cgroup_below_a_restricted_one_cannot_allow_more() {
 #[test]
 fn programs_of_v2_replace_each_other() {
     let sandbox = Sandbox::new();
-    let cgroup = Cgroup::create(&sandbox.place("replaced")).unwrap();
+    let cgroup = Cgroup::create(&sandbox.place("replaced"), &[]).unwrap();
     if cgroup.placement().v1("devices").is_some() {
         eprintln!("skipped: here the v1 controller enforces the rules");
         return;
@@ -204,7 +204,7 @@ fn programs_of_v2_replace_each_other() {
 #[test]
 fn the_verifier_takes_every_program() {
     let sandbox = Sandbox::new();
-    let cgroup = Cgroup::create(&sandbox.place("verified")).unwrap();
+    let cgroup = Cgroup::create(&sandbox.place("verified"), &[]).unwrap();
     let Some(directory) = cgroup.birthplace() else {
         eprintln!("skipped: no v2 hierarchy on this machine");
         return;
@@ -229,6 +229,6 @@ fn the_verifier_takes_every_program() {
 
 #[test]
 fn a_container_without_cgroups_has_no_rules_of_its_own() {
-    let cgroup = Cgroup::create(&Placement::default()).unwrap();
+    let cgroup = Cgroup::create(&Placement::default(), &[]).unwrap();
     cgroup.enforce_device_rules(&with_defaults(&[])).unwrap();
 }

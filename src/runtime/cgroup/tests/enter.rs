@@ -65,9 +65,8 @@ fn is_same(cgroup: &Cgroup, placement: &Placement) -> bool {
 fn exec_follows_an_init_that_moved_below_and_gave_controllers_away() {
     let mut sandbox = Sandbox::new();
     let placement = sandbox.place("web");
-    Cgroup::create(&placement).unwrap();
-    let inner = sandbox.place("web/init.scope");
-    Cgroup::create(&inner).unwrap();
+    Cgroup::create(&placement, &[]).unwrap();
+    let inner = sandbox.make_plain("web/init.scope");
     let init = sandbox.sleeper(&placement, "init.scope");
     if placement.v2().is_none() {
         eprintln!("skipped: no v2 hierarchy in this view");
@@ -98,7 +97,7 @@ fn refused_birth(cgroup: &Cgroup) -> crate::error::Error {
 #[test]
 fn a_cgroup_that_gave_its_controllers_away_takes_no_process() {
     let sandbox = Sandbox::new();
-    let cgroup = Cgroup::create(&sandbox.place("web")).unwrap();
+    let cgroup = Cgroup::create(&sandbox.place("web"), &[]).unwrap();
     let Some(mut controller) = Controller::find(&sandbox) else {
         eprintln!("skipped: no v2 controller on this machine");
         return;
@@ -121,13 +120,13 @@ fn a_cgroup_that_gave_its_controllers_away_takes_no_process() {
 #[test]
 fn a_cgroup_below_a_threaded_one_takes_no_process() {
     let sandbox = Sandbox::new();
-    let outer = Cgroup::create(&sandbox.place("outer")).unwrap();
-    let Some(v2) = outer.placement().v2() else {
+    let outer = sandbox.make_plain("outer");
+    let Some(v2) = outer.v2() else {
         eprintln!("skipped: no v2 hierarchy in this view");
         return;
     };
     std::fs::write(format!("{}/cgroup.type", v2.host_path()), "threaded").unwrap();
-    let cgroup = Cgroup::create(&sandbox.place("outer/web")).unwrap();
+    let cgroup = Cgroup::create(&sandbox.place("outer/web"), &[]).unwrap();
     let error = refused_birth(&cgroup);
     assert!(error.why().starts_with("EOPNOTSUPP"), "{error}");
     assert!(error.advice().unwrap().contains("cgroup.type"), "{error:?}");
@@ -136,7 +135,7 @@ fn a_cgroup_below_a_threaded_one_takes_no_process() {
 #[test]
 fn a_cgroup_that_was_removed_takes_no_process() {
     let sandbox = Sandbox::new();
-    let cgroup = Cgroup::create(&sandbox.place("gone")).unwrap();
+    let cgroup = Cgroup::create(&sandbox.place("gone"), &[]).unwrap();
     if cgroup.birthplace().is_none() {
         eprintln!("skipped: no v2 hierarchy in this view");
         return;
@@ -151,7 +150,7 @@ fn a_cgroup_that_was_removed_takes_no_process() {
 fn exec_enters_the_named_cgroup_below() {
     let mut sandbox = Sandbox::new();
     let placement = sandbox.place("web");
-    Cgroup::create(&placement).unwrap();
+    Cgroup::create(&placement, &[]).unwrap();
     let below = Below::parse(&["/a/b/"]).unwrap();
     let error = Cgroup::open_below(&placement, &below)
         .unwrap_err()
@@ -164,8 +163,7 @@ fn exec_enters_the_named_cgroup_below() {
         error.ends_with("/web/a/b): ENOENT: no such file or directory"),
         "{error}"
     );
-    let inner = sandbox.place("web/a/b");
-    Cgroup::create(&inner).unwrap();
+    let inner = sandbox.make_plain("web/a/b");
     let cgroup = Cgroup::open_below(&placement, &below).unwrap();
     for (opened, place) in cgroup.directories.iter().zip(&inner.directories) {
         assert_eq!(opened.place.host_path(), place.host_path());
@@ -181,7 +179,7 @@ fn exec_enters_the_named_cgroup_below() {
 fn exec_enters_the_named_cgroup_of_one_controller() {
     let sandbox = Sandbox::new();
     let placement = sandbox.place("web");
-    Cgroup::create(&placement).unwrap();
+    Cgroup::create(&placement, &[]).unwrap();
     let below = Below::parse(&["freezer:x"]).unwrap();
     let Some(freezer) = placement.v1("freezer") else {
         let error = Cgroup::open_below(&placement, &below).unwrap_err();

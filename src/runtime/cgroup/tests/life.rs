@@ -23,7 +23,7 @@ fn without_v2() -> Option<Layout> {
 #[test]
 fn a_process_is_born_into_every_hierarchy() {
     let sandbox = Sandbox::new();
-    let cgroup = Cgroup::create(&sandbox.place("born")).unwrap();
+    let cgroup = Cgroup::create(&sandbox.place("born"), &[]).unwrap();
     let procs = cgroup.open_tasks().unwrap();
     let (mut reader, writer) = std::io::pipe().unwrap();
     let child = sys::clone::spawn(0, cgroup.birthplace(), || {
@@ -60,10 +60,9 @@ fn a_process_is_born_into_every_hierarchy() {
 /// Kills processes in the cgroup and far below it, then removes all.
 fn kill_and_remove_a_tree(mut sandbox: Sandbox) {
     let placement = sandbox.place("tree");
-    let cgroup = Cgroup::create(&placement).unwrap();
-    // The inner ones go by another placement, so that a v1 cpuset has CPUs.
-    Cgroup::create(&sandbox.place("tree/a/b/c")).unwrap();
-    Cgroup::create(&sandbox.place("tree/d")).unwrap();
+    let cgroup = Cgroup::create(&placement, &[]).unwrap();
+    sandbox.make_plain("tree/a/b/c");
+    sandbox.make_plain("tree/d");
     let mut expected = vec![
         sandbox.sleeper(&placement, ""),
         sandbox.sleeper(&placement, "a/b/c"),
@@ -98,9 +97,9 @@ fn a_tree_of_v1_cgroups_is_killed_and_removed() {
 
 fn signal_all(mut sandbox: Sandbox) {
     let placement = sandbox.place("signalled");
-    Cgroup::create(&placement).unwrap();
+    Cgroup::create(&placement, &[]).unwrap();
     let outside = sandbox.place("outside");
-    Cgroup::create(&outside).unwrap();
+    Cgroup::create(&outside, &[]).unwrap();
     let stranger = sandbox.sleeper(&outside, "");
     let members: Vec<_> = (0..3).map(|_| sandbox.sleeper(&placement, "")).collect();
     kill_all(&placement, libc::SIGTERM).unwrap();
@@ -124,7 +123,7 @@ fn a_signal_reaches_every_process_of_v1_cgroups_and_no_stranger() {
 
 fn kill_frozen(mut sandbox: Sandbox) {
     let placement = sandbox.place("frozen");
-    Cgroup::create(&placement).unwrap();
+    Cgroup::create(&placement, &[]).unwrap();
     let pid = sandbox.sleeper(&placement, "");
     assert!(!is_frozen(&placement).unwrap());
     let (path, text) = match (placement.v1("freezer"), placement.v2()) {
@@ -156,7 +155,7 @@ fn a_container_frozen_under_v1_is_killed() {
 /// Kills a process that always forks and ends, so that its pid is gone before it is signalled.
 fn kill_a_runner(sandbox: Sandbox) {
     let placement = sandbox.place("runner");
-    let cgroup = Cgroup::create(&placement).unwrap();
+    let cgroup = Cgroup::create(&placement, &[]).unwrap();
     Sandbox::start_runner(&cgroup);
     let mut passed = std::collections::BTreeSet::new();
     let deadline = soon();
@@ -183,7 +182,7 @@ fn a_process_that_runs_from_pid_to_pid_is_killed_under_v1() {
 
 fn time_out(mut sandbox: Sandbox) {
     let placement = sandbox.place("busy");
-    Cgroup::create(&placement).unwrap();
+    Cgroup::create(&placement, &[]).unwrap();
     let pid = sandbox.sleeper(&placement, "");
     let wanted = format!("still held by pid {pid} (sleep, state S");
     for waited in [wait_empty, remove] {
@@ -210,7 +209,7 @@ fn a_wait_under_v1_that_runs_out_names_who_is_in_the_way() {
 fn a_wait_ends_with_the_last_process() {
     let mut sandbox = Sandbox::new();
     let placement = sandbox.place("ending");
-    Cgroup::create(&placement).unwrap();
+    Cgroup::create(&placement, &[]).unwrap();
     let pid = sandbox.sleeper(&placement, "");
     let waiter = {
         let placement = placement.clone();
@@ -226,7 +225,7 @@ fn a_wait_ends_with_the_last_process() {
 fn a_deep_and_wide_tree_needs_few_descriptors() {
     let sandbox = Sandbox::new();
     let placement = sandbox.place("deep");
-    Cgroup::create(&placement).unwrap();
+    Cgroup::create(&placement, &[]).unwrap();
     let place = placement.v2().unwrap_or(&placement.directories[0]);
     for wide in 0..20 {
         std::fs::create_dir(format!("{}/{wide}", place.host_path())).unwrap();
@@ -241,10 +240,10 @@ fn a_deep_and_wide_tree_needs_few_descriptors() {
 #[test]
 fn another_cgroup_at_the_recorded_path_is_not_touched() {
     let mut sandbox = Sandbox::new();
-    let first = Cgroup::create(&sandbox.place("same")).unwrap();
+    let first = Cgroup::create(&sandbox.place("same"), &[]).unwrap();
     let recorded = first.placement().clone();
     remove(&recorded, soon()).unwrap();
-    let second = Cgroup::create(&sandbox.place("same")).unwrap();
+    let second = Cgroup::create(&sandbox.place("same"), &[]).unwrap();
     let pid = sandbox.sleeper(second.placement(), "");
     assert!(pids(&recorded).unwrap().is_empty());
     kill_all(&recorded, libc::SIGKILL).unwrap();

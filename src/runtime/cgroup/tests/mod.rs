@@ -1,5 +1,6 @@
 //! The cgroup module against the real kernel, in the layout this machine has and in views of it.
 
+mod apply;
 mod create;
 mod devices;
 mod enter;

@@ -1,12 +1,13 @@
 //! A place of its own for each test, which leaves no cgroup and no process behind, also when the
 //! test fails.
 
+use std::fs::File;
 use std::os::fd::AsFd;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::cgroup::{Cgroup, Driver, Layout, Placement, files, kill_all, place, remove};
+use crate::cgroup::{Cgroup, Driver, Layout, Placement, files, kill_all, place, remove, v1};
 use crate::sys;
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -35,6 +36,24 @@ impl Sandbox {
     pub(super) fn place(&self, name: &str) -> Placement {
         let path = format!("{}/{name}", self.parent);
         place(&self.layout, Some(&path), name, Driver::Cgroupfs).unwrap()
+    }
+
+    /// Makes cgroups as a container makes them below its own: no cgroup gives its controllers to
+    /// them.
+    pub(super) fn make_plain(&self, name: &str) -> Placement {
+        let placement = self.place(name);
+        for directory in &placement.directories {
+            let mut path = directory.mount.clone();
+            for part in directory.path.split('/') {
+                let above = path.clone();
+                path = format!("{path}/{part}");
+                if std::fs::create_dir(&path).is_ok() && directory.controls("cpuset") {
+                    let [above, below] = [&above, &path].map(|path| File::open(path).unwrap());
+                    v1::inherit_cpuset(above.as_fd(), below.as_fd()).unwrap();
+                }
+            }
+        }
+        placement
     }
 
     /// Starts a process that never ends by itself and moves it into the cgroups, or those below
