@@ -7,8 +7,8 @@ use super::{
     Config, Fault, Field, Namespaces, Root, hooks, linux, mounts, namespaces, path, process,
     resources,
 };
+use crate::config::ZeroPids;
 use crate::config::namespaces::NamespaceKind;
-use crate::config::resources::ZeroPids;
 use crate::error::Pointer;
 
 /// How to get the namespace that mounts need.

@@ -32,7 +32,7 @@ pub use linux::{Device, DeviceKind, IntelRdt, MemoryPolicy, NetDevice, Sysctl};
 pub use mounts::{Mount, MountKind, Propagation};
 pub use namespaces::{NamespaceKind, NamespaceSource, Namespaces, TimeOffsets};
 pub use process::{Capabilities, Process};
-pub use resources::{DeviceAccess, DeviceRule, Resources};
+pub use resources::{DeviceAccess, DeviceRule, Resources, ZeroPids};
 
 /// A container as its bundle describes it, ready to be planned.
 #[derive(Clone, Debug)]
@@ -64,7 +64,7 @@ pub struct Config {
     pub net_devices: Vec<NetDevice>,
     /// `linux.cgroupsPath`; not empty.
     pub cgroups_path: Option<Field<String>>,
-    /// `linux.resources`, as far as it is supported.
+    /// `linux.resources`.
     pub resources: Resources,
     /// `linux.rootfsPropagation`: `shared` stands for itself, `rshared` for the tree; absent
     /// means the default, recursive slave.

@@ -16,6 +16,6 @@ pub use sysctl::Sysctl;
 pub(super) use devices::{MAJORS, MINORS, read as devices};
 pub(super) use intel_rdt::read as intel_rdt;
 pub(super) use memory_policy::read as memory_policy;
-pub(super) use net_devices::read as net_devices;
+pub(super) use net_devices::{name_fault as interface_name_fault, read as net_devices};
 pub(super) use paths::{cgroups_path, covered_paths, personality, rootfs_propagation};
 pub(super) use sysctl::read as sysctl;

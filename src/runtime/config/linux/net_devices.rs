@@ -65,7 +65,7 @@ fn net_device(host_name: &str, entry: &Cursor) -> Option<NetDevice> {
 }
 
 /// What the kernel's `dev_valid_name` refuses.
-fn name_fault(name: &str) -> Option<&'static str> {
+pub(in crate::config) fn name_fault(name: &str) -> Option<&'static str> {
     if name.is_empty() {
         Some("it is empty")
     } else if name.len() >= libc::IFNAMSIZ {

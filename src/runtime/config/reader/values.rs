@@ -45,6 +45,11 @@ impl<'d> Cursor<'d, '_> {
         self.without_nul("string", text)
     }
 
+    /// Whether it is the number 0, which engines written in Go send for many unset members.
+    pub(in crate::config) fn is_zero(&self) -> bool {
+        self.value.as_i64() == Some(0)
+    }
+
     /// A boolean.
     pub(in crate::config) fn boolean(&self) -> Option<bool> {
         self.typed("true or false", self.value.as_bool())

@@ -12,7 +12,7 @@ use crate::config::{
 use crate::error::Pointer;
 
 /// A minimal document with these members of `linux`; all namespaces are new unless given.
-fn linux(members: &Value) -> Config {
+pub(super) fn linux(members: &Value) -> Config {
     let mut document = minimal(&json!({"linux": members}));
     if members.get("namespaces").is_none() {
         let all = ["mount", "pid", "network", "ipc", "uts", "cgroup", "time"];
@@ -164,44 +164,6 @@ fn device_rules_stand_for_all_where_they_say_nothing() {
             },
         ]
     );
-}
-
-#[test]
-fn values_that_limit_nothing_pass() {
-    linux(&json!({"resources": {
-        "memory": {"limit": -1, "reservation": 0, "swap": -1, "kernel": 0, "kernelTCP": -1,
-                   "swappiness": null, "disableOOMKiller": false, "useHierarchy": true,
-                   "checkBeforeUpdate": true},
-        "cpu": {"shares": 0, "quota": -1, "burst": 0, "period": 0, "realtimeRuntime": 0,
-                "realtimePeriod": 0, "cpus": "", "mems": "", "idle": 0},
-        "pids": {"limit": -1},
-        "blockIO": {"weight": 0, "leafWeight": 0, "weightDevice": [], "throttleReadBpsDevice": []},
-        "hugepageLimits": [], "network": {"classID": 0, "priorities": []},
-        "rdma": {}, "unified": {},
-    }}));
-    linux(&json!({"resources": {"cpu": {"shares": 1024}}}));
-    for unset in [json!(-1), json!(u64::MAX)] {
-        linux(&json!({"resources": {"memory": {"swappiness": unset}}}));
-    }
-    linux(
-        &json!({"resources": {"memory": {}, "cpu": {}, "pids": {}, "blockIO": {},
-                                "network": null, "unified": null}, "seccomp": null,
-                  "uidMappings": [], "gidMappings": [], "mountLabel": ""}),
-    );
-}
-
-#[test]
-fn no_processes_is_a_limit_since_1_3_only() {
-    for (version, accepted) in [("1.0.2-dev", true), ("1.2.1", true), ("1.3.0", false)] {
-        let document = minimal(&json!({
-            "ociVersion": version, "linux": {"resources": {"pids": {"limit": 0}}},
-        }));
-        assert_eq!(
-            Config::from_spec(&document, "/b").is_ok(),
-            accepted,
-            "{version}"
-        );
-    }
 }
 
 #[test]

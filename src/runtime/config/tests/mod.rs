@@ -6,4 +6,5 @@ mod members;
 mod mounts;
 mod oracle;
 mod process;
+mod resources;
 mod valid;

@@ -3,12 +3,13 @@
 
 use std::path::Path;
 
-use oci_spec::runtime::{LinuxNamespaceType, Spec};
+use oci_spec::runtime::{LinuxNamespaceType, LinuxResources, LinuxThrottleDevice, Spec};
 use serde_json::{Value, json};
 
 use super::members::places;
 use super::valid::{accept, corpus};
-use crate::config::{Config, NamespaceSource, Process};
+use crate::config::resources::types::ThrottleKind;
+use crate::config::{Config, Field, NamespaceSource, Process, Resources};
 
 fn read(name: &str, document: &Value) -> Spec {
     serde_json::from_value(document.clone()).unwrap_or_else(|error| panic!("{name}: {error}"))
@@ -135,6 +136,9 @@ fn same_linux(name: &str, config: &Config, spec: &Spec) {
         rules.map_or(0, Vec::len),
         "{name}"
     );
+    if let Some(other) = linux.resources() {
+        same_resources(name, &config.resources, other);
+    }
     let path = config
         .cgroups_path
         .as_ref()
@@ -144,6 +148,115 @@ fn same_linux(name: &str, config: &Config, spec: &Spec) {
     assert_eq!(config.devices.len(), devices, "{name}");
     let sysctl = linux.sysctl().as_ref().map_or(0, |sysctl| sysctl.len());
     assert_eq!(config.sysctl.len(), sysctl, "{name}");
+}
+
+/// A value as the oracle has it: 0 is what engines send for an unset one.
+fn set<T: PartialEq + Default>(value: Option<T>) -> Option<T> {
+    value.filter(|value| *value != T::default())
+}
+
+fn value<T: Clone>(field: &Option<Field<T>>) -> Option<T> {
+    field.as_ref().map(|field| field.value.clone())
+}
+
+fn same_resources(name: &str, ours: &Resources, other: &LinuxResources) {
+    let memory = other.memory().unwrap_or_default();
+    assert_eq!(value(&ours.memory.limit), set(memory.limit()), "{name}");
+    let reservation = set(memory.reservation());
+    assert_eq!(value(&ours.memory.reservation), reservation, "{name}");
+    assert_eq!(value(&ours.memory.swap), set(memory.swap()), "{name}");
+    let killer = memory.disable_oom_killer();
+    assert_eq!(value(&ours.memory.disable_oom_killer), killer, "{name}");
+    let check = memory.check_before_update().unwrap_or_default();
+    assert_eq!(ours.memory.check_before_update, check, "{name}");
+    let cpu = other.cpu().clone().unwrap_or_default();
+    assert_eq!(value(&ours.cpu.shares), set(cpu.shares()), "{name}");
+    assert_eq!(value(&ours.cpu.quota), set(cpu.quota()), "{name}");
+    assert_eq!(value(&ours.cpu.burst), cpu.burst(), "{name}");
+    assert_eq!(value(&ours.cpu.period), set(cpu.period()), "{name}");
+    assert_eq!(value(&ours.cpu.cpus), set(cpu.cpus().clone()), "{name}");
+    assert_eq!(value(&ours.cpu.mems), set(cpu.mems().clone()), "{name}");
+    assert_eq!(value(&ours.cpu.idle), cpu.idle(), "{name}");
+    let pids = other.pids().map(|pids| pids.limit());
+    assert_eq!(
+        value(&ours.pids),
+        pids.filter(|limit| *limit != 0),
+        "{name}"
+    );
+    same_devices(name, ours, other);
+    same_names(name, ours, other);
+}
+
+fn same_devices(name: &str, ours: &Resources, other: &LinuxResources) {
+    let block_io = other.block_io().clone().unwrap_or_default();
+    assert_eq!(
+        value(&ours.block_io.weight),
+        set(block_io.weight()),
+        "{name}"
+    );
+    for (kind, others) in [
+        (ThrottleKind::ReadBps, block_io.throttle_read_bps_device()),
+        (ThrottleKind::WriteBps, block_io.throttle_write_bps_device()),
+        (ThrottleKind::ReadIops, block_io.throttle_read_iops_device()),
+        (
+            ThrottleKind::WriteIops,
+            block_io.throttle_write_iops_device(),
+        ),
+    ] {
+        let of_kind = ours
+            .block_io
+            .throttles
+            .iter()
+            .filter(|ours| ours.kind == kind);
+        let found: Vec<_> = of_kind
+            .map(|ours| (ours.major.into(), ours.minor.into(), ours.rate))
+            .collect();
+        let line = |other: &LinuxThrottleDevice| (other.major(), other.minor(), other.rate());
+        let others: Vec<_> = others.iter().flatten().map(line).collect();
+        assert_eq!(found, others, "{name}");
+    }
+    let others = other.hugepage_limits().iter().flatten();
+    let others: Vec<_> = others
+        .map(|other| {
+            (
+                other.page_size().clone(),
+                u64::try_from(other.limit()).unwrap(),
+            )
+        })
+        .collect();
+    let found = ours.hugepages.iter();
+    let found: Vec<_> = found
+        .map(|ours| (ours.page_size.clone(), ours.limit))
+        .collect();
+    assert_eq!(found, others, "{name}");
+}
+
+fn same_names(name: &str, ours: &Resources, other: &LinuxResources) {
+    let others = other.unified().clone().unwrap_or_default();
+    let found = ours.unified.iter();
+    let found: std::collections::HashMap<_, _> = found
+        .map(|ours| (ours.file.clone(), ours.value.clone()))
+        .collect();
+    assert_eq!(found, others, "{name}");
+    let others = other.rdma().clone().unwrap_or_default();
+    assert_eq!(ours.rdma.len(), others.len(), "{name}");
+    for ours in &ours.rdma {
+        let other = &others[&ours.device];
+        let numbers = (other.hca_handles(), other.hca_objects());
+        assert_eq!((ours.handles, ours.objects), numbers, "{name}");
+    }
+    let network = other.network().clone().unwrap_or_default();
+    let class = set(network.class_id());
+    assert_eq!(value(&ours.network.class_id), class, "{name}");
+    let others = network.priorities().iter().flatten();
+    let others: Vec<_> = others
+        .map(|other| (other.name().clone(), other.priority()))
+        .collect();
+    let found = ours.network.priorities.iter();
+    let found: Vec<_> = found
+        .map(|ours| (ours.name.clone(), ours.priority))
+        .collect();
+    assert_eq!(found, others, "{name}");
 }
 
 fn name_of(kind: LinuxNamespaceType) -> &'static str {
@@ -198,6 +311,9 @@ fn stricter_than_the_specification(place: &str, value: &Value) -> bool {
         ["linux", "resources", "devices", _, "type"] => value == "",
         ["process", "execCPUAffinity", _] => value == "",
         ["linux", "resources", "pids", "limit"] => value.is_null(),
+        ["linux", "resources", "memory", "swappiness"] => value == -1,
+        // A signed number there, an unsigned one in the specification.
+        ["linux", "resources", "hugepageLimits", _, "limit"] => value == u64::MAX,
         _ => false,
     }
 }
