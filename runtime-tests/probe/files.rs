@@ -7,10 +7,12 @@ use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 
-/// Writes a line to a fifo or file that exists.
+/// Writes a line to a fifo or file that exists, in one piece: a test that has read the beginning
+/// may have closed its end of the fifo before the rest comes.
 pub(crate) fn append(path: &str, text: &str) -> Result<(), String> {
+    let line = format!("{text}\n");
     let file = OpenOptions::new().append(true).open(path);
-    file.and_then(|mut f| writeln!(f, "{text}"))
+    file.and_then(|mut f| f.write_all(line.as_bytes()))
         .map_err(|e| format!("notify {path}: {e}"))
 }
 

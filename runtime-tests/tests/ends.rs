@@ -12,8 +12,13 @@ const ONLY: &str = "no other runtime keeps how a container ended";
 #[track_caller]
 fn waiting(t: &Test, container: &Container<'_>) -> Running {
     let wait = t.runtime(["wait", &container.id]).spawn();
-    let early = reaper::wait(wait.pid, Duration::from_millis(150));
-    assert_eq!(early, None, "wait came back while the container ran");
+    if reaper::wait(wait.pid, Duration::from_millis(150)).is_some() {
+        let told = wait.finish();
+        panic!(
+            "wait came back while the container ran: {}",
+            told.describe()
+        );
+    }
     wait
 }
 

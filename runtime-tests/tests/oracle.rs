@@ -2,7 +2,9 @@
 //! be seen, and a container's whole life must leave nothing it would see.
 
 use runtime_tests::oracle::{Snapshot, Subject};
-use runtime_tests::{Runner, Test, cgroup, conformance, process, reaper, sys, test};
+use runtime_tests::{
+    Exit, Rendezvous, Runner, Test, cgroup, conformance, process, reaper, sys, test,
+};
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::fd::AsFd;
@@ -205,5 +207,28 @@ fn an_fd_for_the_child_keeps_its_object() {
             .run();
         assert_eq!(run.json()["fds"]["9"], t.dir().display().to_string());
         assert_eq!(run.json()["fds"]["10"], serde_json::Value::Null);
+    });
+}
+
+/// The test may be gone from the rendezvous as soon as it has read a byte: what the probe writes
+/// must not depend on it any more. A second write would come late and find nobody.
+#[test]
+fn the_probe_survives_the_end_of_a_rendezvous() {
+    conformance(|t| {
+        let strace = Path::new("/usr/bin/strace");
+        if !strace.exists() {
+            t.skip("strace is not installed");
+        }
+        let bundle = t.bundle();
+        let ready = Rendezvous::in_rootfs(&bundle, "ready");
+        let notify = Runner::new(strace)
+            .args(["-e", "inject=write:delay_enter=300ms:when=2+"])
+            .args([bundle.rootfs().join("bin/probe")])
+            .args(["notify".as_ref(), bundle.rootfs().join("ready").as_os_str()])
+            .spawn();
+        ready.wait();
+        drop(ready);
+        let notify = notify.finish();
+        assert_eq!(notify.status, Exit::Code(0), "{}", notify.describe());
     });
 }
