@@ -21,4 +21,5 @@ pub mod protocol;
 pub mod resctrl;
 pub mod state;
 pub mod sys;
+pub mod systemd;
 pub mod terminal;

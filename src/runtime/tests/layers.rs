@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules from the outermost inwards. A module may use only what stands below it.
-const LAYERS: [&str; 18] = [
+const LAYERS: [&str; 19] = [
     "cli",
     "container",
     "launch",
@@ -24,6 +24,7 @@ const LAYERS: [&str; 18] = [
     "journal",
     "hooks",
     "cgroup",
+    "systemd",
     "resctrl",
     "terminal",
     "bundle",
@@ -34,7 +35,7 @@ const LAYERS: [&str; 18] = [
 ];
 
 /// Modules whose partners are fewer than the order allows.
-const NARROWED: [(&str, &[&str]); 7] = [
+const NARROWED: [(&str, &[&str]); 8] = [
     // The child decides nothing and prints nothing.
     ("init", &["plan", "protocol", "sys"]),
     // Pure: types and constants of the layers below, no look at the host.
@@ -43,6 +44,7 @@ const NARROWED: [(&str, &[&str]); 7] = [
         &["host", "cgroup", "resctrl", "config", "error", "sys"],
     ),
     ("config", &["error", "sys"]),
+    ("systemd", &["error", "sys"]),
     ("protocol", &["plan"]),
     // The time stamps are those of the states: sys::clock.
     ("log", &["error", "sys"]),
