@@ -5,6 +5,7 @@ mod create;
 mod devices;
 mod enter;
 mod life;
+mod oracle;
 mod sandbox;
 
 use std::process::Command;
