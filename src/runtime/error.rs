@@ -144,6 +144,8 @@ pub enum At {
     },
     /// A file on the host.
     File(String),
+    /// A flag of the command line, such as `--memory`.
+    Flag(String),
 }
 
 impl fmt::Display for At {
@@ -151,7 +153,7 @@ impl fmt::Display for At {
         match self {
             Self::Field(pointer) => write!(formatter, "config.json: {pointer}"),
             Self::Document { name, field } => write!(formatter, "{name}: {field}"),
-            Self::File(path) => formatter.write_str(path),
+            Self::File(text) | Self::Flag(text) => formatter.write_str(text),
         }
     }
 }
@@ -221,13 +223,20 @@ impl Error {
 
     /// Moves a field to another document than config.json.
     #[must_use]
-    pub fn in_document(mut self, name: &str) -> Self {
-        if let Some(At::Field(field)) = self.0.at.take() {
-            self.0.at = Some(At::Document {
-                name: name.to_owned(),
-                field,
-            });
-        }
+    pub fn in_document(self, name: &str) -> Self {
+        self.moved(|field| At::Document {
+            name: name.to_owned(),
+            field,
+        })
+    }
+
+    /// Says where a field really came from. Another place stays as it is.
+    #[must_use]
+    pub fn moved(mut self, place: impl FnOnce(Pointer) -> At) -> Self {
+        self.0.at = match self.0.at.take() {
+            Some(At::Field(field)) => Some(place(field)),
+            other => other,
+        };
         self
     }
 
@@ -375,6 +384,8 @@ impl<T> Context<T> for Result<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]
@@ -395,6 +406,21 @@ mod tests {
             .at(Pointer::new("/a"))
             .at(Pointer::new("/b"));
         assert_eq!(error.to_string(), "x (config.json: /a): y");
+    }
+
+    #[test]
+    fn only_a_field_is_moved() {
+        let flag = |_| At::Flag("--memory".to_owned());
+        let error = Error::new(Kind::Config, "x", "y").at(Pointer::new("/a"));
+        assert_eq!(error.moved(flag).to_string(), "x (--memory): y");
+        let error = Error::new(Kind::Config, "x", "y").at(Path::new("/f"));
+        assert_eq!(error.moved(flag).to_string(), "x (/f): y");
+        assert_eq!(
+            Error::new(Kind::Config, "x", "y").moved(flag).to_string(),
+            "x: y"
+        );
+        let error = Error::new(Kind::Config, "x", "y").at(Pointer::new("/a"));
+        assert_eq!(error.in_document("d").to_string(), "x (d: /a): y");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Some settings bound each other (the limit of memory and that of memory with swap; quota, period
 //! and burst), and which must be written first depends on what is there. So what is refused as
-//! invalid is tried once more after the others.
+//! invalid is tried again after the others, as long as that helps.
 
 use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -23,32 +23,55 @@ impl Cgroup {
     /// The first setting that the kernel refused, at its field.
     pub fn apply(&self, settings: &[Setting], moment: Moment) -> Result<()> {
         let due = settings.iter().filter(|setting| setting.moment == moment);
-        let mut again = Vec::new();
-        for setting in due {
-            match self.set(setting) {
-                Err(error) if is_order(&error) => again.push((setting, error)),
-                other => other?,
-            }
-        }
-        for (setting, error) in again {
-            self.set(setting).map_err(|_| error)?;
-        }
-        Ok(())
+        in_some_order(due, |setting| self.set(setting))
     }
 
-    fn set(&self, setting: &Setting) -> Result<()> {
+    /// The cgroup that has the setting's controller.
+    pub(super) fn home(&self, setting: &Setting) -> Option<BorrowedFd<'_>> {
         let opened = self.directories.iter().find(|opened| match setting.home {
             Home::V1 => opened.place.controls(&setting.controller),
             Home::V2 => opened.place.is_v2(),
         });
-        let outcome = match opened {
-            Some(opened) => write_first(opened.fd.as_fd(), &setting.writes),
+        opened.map(|opened| opened.fd.as_fd())
+    }
+
+    pub(super) fn set(&self, setting: &Setting) -> Result<()> {
+        let outcome = match self.home(setting) {
+            Some(directory) => write_first(directory, &setting.writes),
             None => Err((Errno::ENOENT, setting.writes.first())),
         };
         outcome.or_else(|(errno, write)| match (errno, setting.need, write) {
             (Errno::ENOENT, Need::IfThere, _) | (_, _, None) => Ok(()),
             (_, _, Some(write)) => Err(refused(errno, setting, write)),
         })
+    }
+}
+
+/// Sets each, those that are refused as invalid again and again after the others, until none of
+/// them is taken any more.
+pub(super) fn in_some_order<'s>(
+    settings: impl Iterator<Item = &'s Setting>,
+    mut set: impl FnMut(&'s Setting) -> Result<()>,
+) -> Result<()> {
+    let mut waiting: Vec<&Setting> = settings.collect();
+    loop {
+        let before = waiting.len();
+        let mut refused = Vec::new();
+        let mut first = None;
+        for setting in waiting {
+            match set(setting) {
+                Err(error) if is_order(&error) => {
+                    refused.push(setting);
+                    first.get_or_insert(error);
+                }
+                other => other?,
+            }
+        }
+        match first {
+            None => return Ok(()),
+            Some(error) if refused.len() == before => return Err(error),
+            Some(_) => waiting = refused,
+        }
     }
 }
 
@@ -121,6 +144,12 @@ fn advice(errno: Errno, file: &str) -> Option<&'static str> {
         Errno::ENODEV if is("rdma") => "there is no such RDMA device: see /sys/class/infiniband",
         Errno::EINVAL | Errno::EACCES | Errno::ENOSPC if is("cpuset") => {
             "the CPUs and memory nodes must be online and among those of the cgroup above"
+        }
+        Errno::EINVAL if is("cpu.weight") || is("cpu.shares") => {
+            "a cgroup with `cpu.idle` has no other weight: set `idle` to 0 as well"
+        }
+        Errno::EINVAL if is("memory") => {
+            "the limit of memory and swap together may not be below that of memory"
         }
         Errno::EINVAL if is("cpu.") => {
             "quota, period and burst must fit each other and the limits of the cgroups above"

@@ -4,12 +4,13 @@
 //! gets, [`Cgroup::create`] makes them for `launch`, and the functions on a recorded
 //! [`Placement`] ([`pids`], [`kill_all`], [`wait_empty`], [`remove`]) serve every later verb.
 //! [`settings`](settings::settings) says (pure) which control files the limits
-//! of a configuration are, [`Cgroup::apply`] writes them. cgroup v2 is the reference; what only v1
+//! of a configuration are, [`Cgroup::apply`] writes them, [`Cgroup::update`] changes them. cgroup v2 is the reference; what only v1
 //! needs stands apart (`v1`). Deliberately absent: the systemd driver.
 
 mod apply;
 pub mod controllers;
 mod create;
+mod current;
 mod delegate;
 pub mod devices;
 mod enter;
@@ -23,13 +24,17 @@ pub mod settings;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod undo;
+mod update;
 mod v1;
 mod wait;
 
 pub use create::Cgroup;
+pub use current::Current;
 pub use enter::{Below, birth_refused};
 pub use kill::kill_all;
 pub use layout::{Layout, Mode};
 pub use life::{is_frozen, pids, remove, remove_idle};
 pub use placement::{Directory, Driver, Placement, place};
+pub use update::Changed;
 pub use wait::wait_empty;

@@ -7,7 +7,11 @@ use crate::cgroup::settings::{Home, Moment, Need, Setting, Write};
 use crate::cgroup::{Cgroup, Placement, controllers};
 use crate::error::{Kind, Pointer};
 
-fn setting(home: Home, controller: &'static str, writes: &[(&'static str, &str)]) -> Setting {
+pub(super) fn setting(
+    home: Home,
+    controller: &'static str,
+    writes: &[(&'static str, &str)],
+) -> Setting {
     let write = |&(file, value): &(&'static str, &str)| Write {
         file: file.into(),
         value: value.to_owned(),
@@ -22,7 +26,7 @@ fn setting(home: Home, controller: &'static str, writes: &[(&'static str, &str)]
     }
 }
 
-fn read(placement: &Placement, controller: &str, file: &str) -> String {
+pub(super) fn read(placement: &Placement, controller: &str, file: &str) -> String {
     let place = placement.v1(controller).or(placement.v2()).unwrap();
     let text = std::fs::read_to_string(format!("{}/{file}", place.host_path())).unwrap();
     text.trim().to_owned()

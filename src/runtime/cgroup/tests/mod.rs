@@ -7,6 +7,7 @@ mod enter;
 mod life;
 mod oracle;
 mod sandbox;
+mod update;
 
 use std::process::Command;
 
