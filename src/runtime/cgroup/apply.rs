@@ -142,7 +142,7 @@ fn advice(errno: Errno, file: &str) -> Option<&'static str> {
         Errno::ENOENT => "the running kernel does not have it",
         Errno::ENODEV | Errno::ENXIO if is("io") => "there is no such block device",
         Errno::ENODEV if is("rdma") => "there is no such RDMA device: see /sys/class/infiniband",
-        Errno::EINVAL | Errno::EACCES | Errno::ENOSPC if is("cpuset") => {
+        Errno::EINVAL | Errno::EACCES | Errno::ENOSPC | Errno::ERANGE if is("cpuset") => {
             "the CPUs and memory nodes must be online and among those of the cgroup above"
         }
         Errno::EINVAL if is("cpu.weight") || is("cpu.shares") => {

@@ -20,6 +20,7 @@ mod spec;
 mod start;
 mod state;
 mod unsupported;
+mod update;
 mod wait;
 mod words;
 
@@ -56,7 +57,7 @@ const VERBS: [&Verb; 20] = [
     &spec::VERB,
     &start::VERB,
     &state::VERB,
-    &unsupported::UPDATE,
+    &update::VERB,
     &wait::VERB,
 ];
 

@@ -29,7 +29,6 @@ pub(super) const RESTORE: Verb = verb(
     "restore a container from a checkpoint (not supported yet)",
 );
 pub(super) const RESUME: Verb = verb("resume", "thaw a container's processes (not supported yet)");
-pub(super) const UPDATE: Verb = verb("update", "change resource limits (not supported yet)");
 
 fn not_supported() -> Error {
     Error::new(Kind::Unsupported, "", "not supported yet")

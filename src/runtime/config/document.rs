@@ -41,12 +41,34 @@ impl Config {
     }
 }
 
+impl Config {
+    /// What a `pids.limit` of 0 means in this version of the specification.
+    #[must_use]
+    pub fn zero_pids(&self) -> ZeroPids {
+        match major_and_minor(&self.version) {
+            Some((_, minor)) => zero_pids(minor),
+            None => ZeroPids::Limit,
+        }
+    }
+}
+
+/// The specification made it a limit in 1.3.
+fn zero_pids(minor: u32) -> ZeroPids {
+    if minor < 3 {
+        ZeroPids::Unlimited
+    } else {
+        ZeroPids::Limit
+    }
+}
+
 /// What stands for an absent `linux`: no namespaces, nothing asked for.
 static NOTHING: Value = Value::Null;
 
 fn read(document: &Cursor, bundle: &str) -> Option<Config> {
     let version = version(document);
-    let zero_pids = version.as_ref().map_or(ZeroPids::Limit, Version::zero_pids);
+    let zero_pids = version
+        .as_ref()
+        .map_or(ZeroPids::Limit, |version| zero_pids(version.minor));
     let root = root(document, bundle);
     let linux = document.object("linux");
     let linux = linux.unwrap_or_else(|| document.stand_in("linux", &NOTHING));
@@ -86,17 +108,6 @@ fn read(document: &Cursor, bundle: &str) -> Option<Config> {
 struct Version {
     text: String,
     minor: u32,
-}
-
-impl Version {
-    /// The specification made a `pids.limit` of 0 a limit in 1.3.
-    fn zero_pids(&self) -> ZeroPids {
-        if self.minor < 3 {
-            ZeroPids::Unlimited
-        } else {
-            ZeroPids::Limit
-        }
-    }
 }
 
 /// `MAJOR.MINOR.PATCH` with major 1; a suffix as in `1.0.2-dev` is let pass, because released

@@ -17,6 +17,7 @@ pub mod spec;
 pub mod start;
 pub mod state;
 mod stored;
+pub mod update;
 pub mod wait;
 
 #[cfg(test)]

@@ -53,6 +53,16 @@ impl Groups {
         Resctrl::mounted()?.enter(self, pid)
     }
 
+    /// Writes lines to the schemata of the control group, which may be shared with others.
+    ///
+    /// # Errors
+    /// Kind system: resctrl or the group is gone, or the kernel refused a line.
+    pub fn update(&self, lines: &[String]) -> Result<()> {
+        let resctrl = Resctrl::mounted()?;
+        let _lock = resctrl.lock()?;
+        resctrl.write_schemata(self.control_path(), lines)
+    }
+
     /// Removes what was made for the container, except a group in which others are. Call it when
     /// the container's processes have ended. What is gone already is success.
     ///

@@ -1,6 +1,9 @@
 //! `linux.intelRdt`: lines for resctrl (Documentation/filesystems/resctrl.rst).
 
-use crate::config::reader::Cursor;
+use serde_json::Value;
+
+use crate::config::Fault;
+use crate::config::reader::{Cursor, Findings};
 use crate::error::Pointer;
 
 /// `linux.intelRdt` (resctrl).
@@ -17,6 +20,21 @@ pub struct IntelRdt {
     pub monitoring: bool,
     /// Where it stands.
     pub at: Pointer,
+}
+
+impl IntelRdt {
+    /// Reads a document that has nothing but the member `intelRdt`.
+    ///
+    /// # Errors
+    /// All faults of the document.
+    pub fn from_document(document: &Value) -> Result<Self, Vec<Fault>> {
+        let findings = Findings::default();
+        let rdt = read(&Cursor::new(document, &findings));
+        match (rdt, findings.into_parts().0) {
+            (Some(rdt), faults) if faults.is_empty() => Ok(rdt),
+            (_, faults) => Err(faults),
+        }
+    }
 }
 
 pub(in crate::config) fn read(linux: &Cursor) -> Option<IntelRdt> {
