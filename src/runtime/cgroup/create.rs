@@ -133,9 +133,12 @@ fn hinted(error: Error) -> Error {
         Some(Errno::EROFS) => error.hint(
             "the hierarchy is mounted read-only: remount it, or use `--cgroup-manager disabled`",
         ),
-        Some(Errno::EACCES | Errno::EPERM) => {
-            error.hint("only root, or the owner of a delegated cgroup, may make cgroups there")
-        }
+        Some(Errno::EACCES | Errno::EPERM) => error.hint(
+            "only root, or the user to whom the cgroup is delegated, may make cgroups there: \
+                 use `--systemd-cgroup`, or start the runtime with \
+                 `systemd-run --user --scope --property=Delegate=yes` and a relative \
+                 linux.cgroupsPath",
+        ),
         Some(Errno::EAGAIN) => {
             error.hint("a limit of cgroup.max.depth or cgroup.max.descendants is reached")
         }
