@@ -51,7 +51,7 @@ fn store() -> &'static Store {
             probe: dir.join("probe"),
         };
         install(&static_busybox(), &store.busybox);
-        install(&runtime::build("runtime-tests", "probe"), &store.probe);
+        install(&runtime::probe(), &store.probe);
         store
     })
 }

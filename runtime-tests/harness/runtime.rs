@@ -134,11 +134,15 @@ fn static_target() -> (&'static str, Option<&'static str>) {
     }
 }
 
+/// The program that runs inside the containers: `SAYA_TEST_PROBE` where there is
+/// no cargo, else built here.
+pub(crate) fn probe() -> PathBuf {
+    let built = std::env::var_os("SAYA_TEST_PROBE").map(PathBuf::from);
+    built.unwrap_or_else(|| build("runtime-tests", "probe"))
+}
+
 /// Builds `bin` of `package` as a static program; its path.
-///
-/// # Panics
-/// When cargo fails; its output stands in the message.
-pub fn build(package: &str, bin: &str) -> PathBuf {
+fn build(package: &str, bin: &str) -> PathBuf {
     let (target, flags) = static_target();
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
