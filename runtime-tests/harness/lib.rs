@@ -21,10 +21,12 @@
 //! ([`deviations`]). What is absent on purpose: any knowledge of a runtime's
 //! inside; only its command line, its files and the kernel are looked at.
 
+pub mod block_device;
 pub mod bundle;
 pub mod cgroup;
 pub mod command;
 pub mod container;
+pub mod controller;
 pub mod deviations;
 pub mod facts;
 pub mod frame;
@@ -42,9 +44,11 @@ pub mod terminal;
 pub mod test;
 pub mod witness;
 
+pub use block_device::BlockDevice;
 pub use bundle::Bundle;
 pub use command::{Exit, Output, Runner};
 pub use container::Container;
+pub use controller::{Controller, Version};
 pub use frame::conformance;
 pub use host_mount::HostMount;
 pub use rendezvous::Rendezvous;

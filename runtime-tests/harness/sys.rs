@@ -368,3 +368,42 @@ pub fn remove_shared_memory(id: i32) -> io::Result<()> {
     // SAFETY: IPC_RMID uses no buffer.
     check(unsafe { libc::shmctl(id, libc::IPC_RMID, std::ptr::null_mut()) }).map(drop)
 }
+
+/// The kernel's `struct loop_config` with its `struct loop_info64`, loop(4).
+#[repr(C)]
+struct LoopConfig {
+    fd: u32,
+    block_size: u32,
+    /// Device, inode, the device behind it, offset, limit on the size.
+    numbers: [u64; 5],
+    /// Number, encryption type, length of its key, flags.
+    settings: [u32; 4],
+    names: [u8; 64 + 64 + 32],
+    init: [u64; 2],
+    reserved: [u64; 8],
+}
+
+/// The number of a loop device that nobody uses, LOOP_CTL_GET_FREE of loop(4).
+pub fn free_loop_device(control: BorrowedFd<'_>) -> io::Result<i32> {
+    const LOOP_CTL_GET_FREE: u64 = 0x4c82;
+    // SAFETY: LOOP_CTL_GET_FREE takes no argument.
+    check(unsafe { libc::ioctl(control.as_raw_fd(), LOOP_CTL_GET_FREE as _) })
+}
+
+/// Backs a loop device with `file` until its last fd is closed, LOOP_CONFIGURE
+/// of loop(4).
+pub fn attach_loop_device(device: BorrowedFd<'_>, file: BorrowedFd<'_>) -> io::Result<()> {
+    const LOOP_CONFIGURE: u64 = 0x4c0a;
+    const LO_FLAGS_AUTOCLEAR: u32 = 4;
+    let config = LoopConfig {
+        fd: u32::try_from(file.as_raw_fd()).unwrap_or(u32::MAX),
+        block_size: 0,
+        numbers: [0; 5],
+        settings: [0, 0, 0, LO_FLAGS_AUTOCLEAR],
+        names: [0; 160],
+        init: [0; 2],
+        reserved: [0; 8],
+    };
+    // SAFETY: LOOP_CONFIGURE reads one loop_config, whose layout this is.
+    check(unsafe { libc::ioctl(device.as_raw_fd(), LOOP_CONFIGURE as _, &config) }).map(drop)
+}

@@ -7,6 +7,7 @@
 mod devices;
 mod facts;
 mod files;
+mod limits;
 mod signals;
 mod sys;
 
@@ -16,7 +17,7 @@ use std::process::ExitCode;
 const USAGE: &str = "probe facts [sysctl=NAME]… [path=PATH]… | stat PATH… | exit N | sleep | \
                      notify FIFO [TEXT] | signal-wait [FIFO] | signals-ignored-sleep FIFO | \
                      write PATH TEXT | mkdir PATH | mknod PATH TYPE MAJOR MINOR | open PATH MODE | \
-                     orphan | env NAME | facts-to FILE | steal PATH HELD-FIFO GO-FIFO";
+                     orphan | allocate MIB | forks N | env NAME | facts-to FILE | steal PATH HELD-FIFO GO-FIFO";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args_os()
@@ -51,6 +52,8 @@ fn run(words: &[&str]) -> Result<ExitCode, String> {
         ["mkdir", path] => std::fs::create_dir(path).map_err(|e| format!("mkdir {path}: {e}"))?,
         ["mknod", path, kind, major, minor] => devices::make(path, kind, major, minor)?,
         ["open", path, mode] => print(files::open_result(path, mode)),
+        ["allocate", mib] => limits::allocate(mib)?,
+        ["forks", count] => print(limits::fork_until_refused(count)?),
         ["orphan"] => files::leave_orphan()?,
         ["facts-to", file] => files::write(file, &facts::all(&[]).to_string())?,
         ["steal", path, held, go] => print(files::steal(path, held, go)?),

@@ -257,3 +257,22 @@ pub(crate) fn fork() -> io::Result<bool> {
     // SAFETY: this program has one thread.
     Ok(check(unsafe { libc::fork() }.into())? == 0)
 }
+
+/// Forks a child that sleeps until it is killed; its pid.
+pub(crate) fn fork_sleeper() -> io::Result<i32> {
+    // SAFETY: this program has one thread.
+    let pid = unsafe { libc::fork() };
+    if pid == 0 {
+        pause_forever();
+    }
+    check(pid.into()).map(|_| pid)
+}
+
+/// Kills a child and takes its status, kill(2) and waitpid(2).
+pub(crate) fn end_child(pid: i32) {
+    // SAFETY: plain integers; no status is asked for.
+    unsafe {
+        libc::kill(pid, libc::SIGKILL);
+        libc::waitpid(pid, std::ptr::null_mut(), 0);
+    }
+}

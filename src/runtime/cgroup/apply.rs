@@ -135,12 +135,20 @@ fn advice(errno: Errno, file: &str) -> Option<&'static str> {
             "the kernel has no huge pages of this size: see /sys/kernel/mm/hugepages"
         }
         Errno::ENOENT if is("cpu.rt_") => "the kernel is built without CONFIG_RT_GROUP_SCHED",
+        Errno::ENOENT if is("leaf_weight") => {
+            "only the I/O scheduler CFQ had weights of leaves, until Linux 5.0"
+        }
         Errno::ENOENT if is("weight") => {
             "no I/O scheduler or controller with weights is in use: load BFQ (`modprobe bfq`), \
              or have the kernel's CONFIG_BLK_CGROUP_IOCOST"
         }
         Errno::ENOENT => "the running kernel does not have it",
-        Errno::ENODEV | Errno::ENXIO if is("io") => "there is no such block device",
+        Errno::ENODEV | Errno::ENXIO if file.starts_with("io.") || is("blkio.") => {
+            "there is no such block device"
+        }
+        Errno::ENODEV if is("net_prio") => {
+            "there is no such network device in the first network namespace, that of the host"
+        }
         Errno::ENODEV if is("rdma") => "there is no such RDMA device: see /sys/class/infiniband",
         Errno::EINVAL | Errno::EACCES | Errno::ENOSPC | Errno::ERANGE if is("cpuset") => {
             "the CPUs and memory nodes must be online and among those of the cgroup above"
@@ -150,6 +158,10 @@ fn advice(errno: Errno, file: &str) -> Option<&'static str> {
         }
         Errno::EINVAL if is("memory") => {
             "the limit of memory and swap together may not be below that of memory"
+        }
+        Errno::EINVAL if is("cpu.rt_") => {
+            "the cgroup above must have that much realtime bandwidth to give: see its \
+             cpu.rt_runtime_us"
         }
         Errno::EINVAL if is("cpu.") => {
             "quota, period and burst must fit each other and the limits of the cgroups above"

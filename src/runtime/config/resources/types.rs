@@ -151,7 +151,7 @@ pub struct Network {
 /// An element of `network.priorities`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetworkPriority {
-    /// Name of the device, as the container sees it; checked.
+    /// Name of the device, as the host sees it; checked.
     pub name: String,
     /// `priority`
     pub priority: u32,
