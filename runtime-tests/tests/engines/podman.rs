@@ -3,7 +3,7 @@
 //! Everything of podman's is in the test's own directories, and the container's root is a plain
 //! directory, so that neither images nor a network are needed.
 
-use runtime_tests::{Exit, Output, Runner, Test, cgroup, conformance, reaper, test};
+use runtime_tests::{Exit, HostMount, Output, Runner, Test, cgroup, conformance, reaper, test};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,6 +14,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 struct Podman<'t> {
     test: &'t Test,
     program: PathBuf,
+    /// podman names a profile where AppArmor is on, which is not what is tested here.
+    _no_apparmor: Option<HostMount>,
 }
 
 impl<'t> Podman<'t> {
@@ -29,7 +31,14 @@ impl<'t> Podman<'t> {
              [containers]\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=1024:1024\"]\n"
         );
         fs::write(test.dir().join("containers.conf"), config).unwrap();
-        Self { test, program }
+        let apparmor = Path::new("/sys/module/apparmor/parameters/enabled");
+        Self {
+            test,
+            program,
+            _no_apparmor: apparmor
+                .exists()
+                .then(|| HostMount::bind(Path::new("/dev/null"), apparmor)),
+        }
     }
 
     fn command(&self, verb: &str) -> Runner {
@@ -52,7 +61,7 @@ impl<'t> Podman<'t> {
     fn run(&self, flags: &[&str], script: &str) -> Output {
         let bundle = self.test.bundle();
         bundle.save();
-        // No seccomp: what is tested are limits.
+        // What is tested are limits.
         self.command("run")
             .args(["--network=none", "--security-opt=seccomp=unconfined"])
             .args([format!("--cgroup-parent=/{}", test::token())])
