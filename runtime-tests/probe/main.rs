@@ -17,7 +17,8 @@ use std::process::ExitCode;
 const USAGE: &str = "probe facts [sysctl=NAME]… [path=PATH]… | stat PATH… | exit N | sleep | \
                      notify FIFO [TEXT] | signal-wait [FIFO] | signals-ignored-sleep FIFO | \
                      write PATH TEXT | mkdir PATH | mknod PATH TYPE MAJOR MINOR | open PATH MODE | \
-                     orphan | allocate MIB | forks N | env NAME | facts-to FILE | steal PATH HELD-FIFO GO-FIFO";
+                     orphan | allocate MIB | forks N | env NAME | facts-to FILE | stuck FIFO | \
+                     steal PATH HELD-FIFO GO-FIFO";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args_os()
@@ -56,6 +57,7 @@ fn run(words: &[&str]) -> Result<ExitCode, String> {
         ["forks", count] => print(limits::fork_until_refused(count)?),
         ["orphan"] => files::leave_orphan()?,
         ["facts-to", file] => files::write(file, &facts::all(&[]).to_string())?,
+        ["stuck", fifo] => sys::hang_in_the_kernel(|| files::append(fifo, "stuck"))?,
         ["steal", path, held, go] => print(files::steal(path, held, go)?),
         ["env", name] => print(json!(std::env::var(name).ok())),
         _ => return Err(format!("usage: {USAGE}")),

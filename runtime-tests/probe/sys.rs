@@ -245,6 +245,41 @@ pub(crate) fn ignore(signal: i32) {
     unsafe { libc::signal(signal, libc::SIG_IGN) };
 }
 
+/// `UFFDIO_API` and `UFFDIO_REGISTER` of linux/userfaultfd.h.
+const UFFDIO: [libc::Ioctl; 2] = [
+    0xc018_aa3f_u32 as libc::Ioctl,
+    0xc020_aa00_u32 as libc::Ioctl,
+];
+
+/// Hangs in a system call that only SIGKILL ends, and no freezer: the kernel is to write to a page
+/// which nobody will ever provide, userfaultfd(2). Calls `said` just before.
+pub(crate) fn hang_in_the_kernel(said: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+    let failed = |what: &str| format!("{what}: {}", Error::last_os_error());
+    // SAFETY: integers and a null pointer.
+    let (page, uffd) = unsafe {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+        let prot = libc::PROT_READ | libc::PROT_WRITE;
+        let page = libc::mmap(std::ptr::null_mut(), 4096, prot, flags, -1, 0);
+        (page, libc::syscall(libc::SYS_userfaultfd, libc::O_CLOEXEC))
+    };
+    let uffd = i32::try_from(uffd).unwrap_or(-1);
+    let mut api = [0xaa_u64, 0, 0];
+    // Start, length, mode "missing", and the answer.
+    let mut range = [page as u64, 4096, 1, 0];
+    for (request, argument) in UFFDIO
+        .into_iter()
+        .zip([api.as_mut_ptr(), range.as_mut_ptr()])
+    {
+        // SAFETY: both structs are as long as the requests say.
+        check(unsafe { libc::ioctl(uffd, request, argument) }.into())
+            .map_err(|_| failed("userfaultfd"))?;
+    }
+    said()?;
+    // SAFETY: the page is ours and mapped; the kernel writes to it.
+    unsafe { libc::getrandom(page, 1, 0) };
+    Err("the page was provided".to_owned())
+}
+
 /// Makes a device node, mknod(2).
 pub(crate) fn make_node(path: &str, mode: u32, major: u32, minor: u32) -> io::Result<()> {
     let path = CString::new(path)?;

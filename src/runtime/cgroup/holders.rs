@@ -1,26 +1,56 @@
-//! Who keeps a cgroup busy, in words: the cause that an error names when a wait ran out.
+//! Who keeps a cgroup busy, or does not freeze, in words: the cause that an error names when a wait
+//! ran out.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
 /// Most processes that are named one by one.
 const NAMED_MAX: usize = 4;
+/// The kernel's functions in which nobody but a frozen thread waits, of v1 and v2.
+const FROZEN_IN: [&str; 2] = ["__refrigerator", "do_freezer_trap"];
 
 /// `pid 12 (cat, state D, in nfs_wait_bit)` for each process, at most four of them.
 pub(super) fn describe(pids: &BTreeSet<libc::pid_t>) -> String {
     if pids.is_empty() {
         return "the kernel has not let go of it yet".to_owned();
     }
+    format!("still held by {}", list(pids))
+}
+
+/// The same for those that do not freeze: the kernel does not say who, so all that may be in the
+/// way.
+pub(super) fn unfrozen(pids: &BTreeSet<libc::pid_t>) -> String {
+    let is_in_question = |pid: &libc::pid_t| !is_surely_frozen(*pid);
+    let in_question: BTreeSet<_> = pids.iter().copied().filter(is_in_question).collect();
+    if in_question.is_empty() {
+        return "the kernel has not frozen it yet".to_owned();
+    }
+    format!("some do not freeze, of {}", list(&in_question))
+}
+
+fn list(pids: &BTreeSet<libc::pid_t>) -> String {
     let named = pids.iter().take(NAMED_MAX).map(|&pid| match pid {
         0 => "a process outside of this pid namespace".to_owned(),
         pid => process(pid),
     });
-    let mut text = format!("still held by {}", named.collect::<Vec<_>>().join(", "));
+    let mut text = named.collect::<Vec<_>>().join(", ");
     if let Some(more @ 1..) = pids.len().checked_sub(NAMED_MAX) {
         // Writing to a String cannot fail.
         let _ = write!(text, " and {more} more");
     }
     text
+}
+
+/// Whether every thread stands where only the freezers keep one, by /proc/PID/task/TID/wchan. Since
+/// Linux 6.1 the v1 freezer leaves others asleep where they were.
+fn is_surely_frozen(pid: libc::pid_t) -> bool {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else {
+        return false;
+    };
+    threads.flatten().all(|thread| {
+        let place = std::fs::read_to_string(thread.path().join("wchan")).unwrap_or_default();
+        FROZEN_IN.contains(&place.trim())
+    })
 }
 
 fn process(pid: libc::pid_t) -> String {

@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use super::files::{at, is_gone, open_recorded, write};
 use super::life::{Pids, members};
 use super::placement::Placement;
-use super::v1;
+use super::{tree, v1};
 use crate::error::{Doing, Error, Kind, Result};
 use crate::sys;
 use crate::sys::pidfd;
@@ -42,7 +42,7 @@ pub fn kill_all(placement: &Placement, signal: libc::c_int) -> Result<()> {
     };
     // On every path: under v1 a killed process dies only when it is thawed.
     let thawed = freezer.map_or(Ok(()), |(place, fd)| {
-        at(v1::thaw(fd.as_fd()), "thaw the cgroup", place)
+        at(tree::thaw_v1(fd.as_fd()), "thaw the cgroup", place)
     });
     killed.and(thawed)
 }

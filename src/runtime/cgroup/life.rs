@@ -186,7 +186,7 @@ fn list(place: &Directory, fd: BorrowedFd<'_>) -> Result<Pids> {
     at(members_of(fd), "list the processes of the cgroup", place)
 }
 
-fn members_of(fd: BorrowedFd<'_>) -> sys::Result<Pids> {
+pub(super) fn members_of(fd: BorrowedFd<'_>) -> sys::Result<Pids> {
     match tree::pids(fd) {
         Err(errno) if is_gone(errno) => Ok(Pids::new()),
         other => other,

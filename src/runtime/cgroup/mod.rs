@@ -2,10 +2,10 @@
 //!
 //! [`Layout`] is what the machine has, [`place`] decides (pure) which directories a container
 //! gets, [`Cgroup::create`] makes them for `launch`, and the functions on a recorded
-//! [`Placement`] ([`pids`], [`kill_all`], [`wait_empty`], [`remove`]) serve every later verb.
-//! [`settings`](settings::settings) says (pure) which control files the limits
-//! of a configuration are, [`Cgroup::apply`] writes them, [`Cgroup::update`] changes them. cgroup v2 is the reference; what only v1
-//! needs stands apart (`v1`). Deliberately absent: the systemd driver.
+//! [`Placement`] ([`pids`], [`freeze`], [`kill_all`], [`wait_empty`], [`remove`]) serve every later
+//! verb. [`settings`](settings::settings) says (pure) which control files the limits of a
+//! configuration are, [`Cgroup::apply`] writes them, [`Cgroup::update`] changes them. cgroup v2 is
+//! the reference; what only v1 needs stands apart (`v1`). Deliberately absent: the systemd driver.
 
 mod apply;
 pub mod controllers;
@@ -15,6 +15,7 @@ mod delegate;
 pub mod devices;
 mod enter;
 mod files;
+mod freeze;
 mod holders;
 mod kill;
 pub mod layout;
@@ -32,6 +33,7 @@ mod wait;
 pub use create::Cgroup;
 pub use current::Current;
 pub use enter::{Below, birth_refused};
+pub use freeze::{freeze, is_freezing, thaw};
 pub use kill::kill_all;
 pub use layout::{Layout, Mode};
 pub use life::{is_frozen, pids, remove, remove_idle};

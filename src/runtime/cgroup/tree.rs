@@ -11,6 +11,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use nix::errno::Errno;
 
 use super::files::{children, is_gone, open_below, open_parent, read_list};
+use super::v1;
 use crate::sys;
 use crate::sys::cgroup::remove_dir;
 
@@ -101,6 +102,12 @@ pub(super) fn pids(root: BorrowedFd<'_>) -> sys::Result<BTreeSet<libc::pid_t>> {
         |_, _| Ok(()),
     )?;
     Ok(pids)
+}
+
+/// Thaws `root` and every cgroup of the v1 freezer below it: a container with a writable freezer may
+/// have frozen some.
+pub(super) fn thaw_v1(root: BorrowedFd<'_>) -> sys::Result<()> {
+    walk(root, v1::thaw, |_, _| Ok(()))
 }
 
 /// Removes every cgroup below `root` that has no process, leaves first.

@@ -23,6 +23,11 @@ pub(super) fn is_frozen(freezer: BorrowedFd<'_>) -> sys::Result<bool> {
     read(freezer, c"freezer.state").map(|state| state.trim() != "THAWED")
 }
 
+/// Whether every process of a cgroup of the freezer is frozen: not while it says FREEZING.
+pub(super) fn is_settled(freezer: BorrowedFd<'_>) -> sys::Result<bool> {
+    read(freezer, c"freezer.state").map(|state| state.trim() == "FROZEN")
+}
+
 /// Freezes: processes stop at their next return from the kernel, new ones are born frozen. A
 /// cgroup that is gone has none.
 pub(super) fn freeze(freezer: BorrowedFd<'_>) -> sys::Result<()> {

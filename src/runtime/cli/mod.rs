@@ -13,8 +13,10 @@ mod help;
 mod kill;
 mod line;
 mod list;
+mod pause;
 mod plan;
 mod ps;
+mod resume;
 mod run;
 mod spec;
 mod start;
@@ -48,11 +50,11 @@ const VERBS: [&Verb; 20] = [
     &features::VERB,
     &kill::VERB,
     &list::VERB,
-    &unsupported::PAUSE,
+    &pause::VERB,
     &plan::VERB,
     &ps::VERB,
     &unsupported::RESTORE,
-    &unsupported::RESUME,
+    &resume::VERB,
     &run::VERB,
     &spec::VERB,
     &start::VERB,

@@ -20,15 +20,10 @@ pub(super) const CHECKPOINT: Verb = verb(
     "checkpoint a running container (not supported yet)",
 );
 pub(super) const EVENTS: Verb = verb("events", "print statistics and events (not supported yet)");
-pub(super) const PAUSE: Verb = verb(
-    "pause",
-    "freeze a container's processes (not supported yet)",
-);
 pub(super) const RESTORE: Verb = verb(
     "restore",
     "restore a container from a checkpoint (not supported yet)",
 );
-pub(super) const RESUME: Verb = verb("resume", "thaw a container's processes (not supported yet)");
 
 fn not_supported() -> Error {
     Error::new(Kind::Unsupported, "", "not supported yet")

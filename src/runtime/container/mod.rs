@@ -9,6 +9,7 @@ mod further;
 mod host_state;
 pub mod kill;
 pub mod list;
+pub mod pause;
 pub mod prepare;
 pub mod ps;
 pub mod run;

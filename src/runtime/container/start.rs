@@ -63,7 +63,8 @@ fn stop(record: &Record, init: BorrowedFd<'_>) {
 fn startable(observation: Observation) -> Result<Record> {
     match (observation.status, observation.record, observation.damage) {
         (Status::Created, Some(record), _) => Ok(record),
-        (Status::Running | Status::Paused, ..) => Err(running()),
+        (Status::Running, ..) => Err(running()),
+        (Status::Paused, ..) => Err(paused()),
         (Status::Creating, ..) => Err(Error::new(
             Kind::Status,
             "",
@@ -72,6 +73,11 @@ fn startable(observation: Observation) -> Result<Record> {
         (_, _, Some(damage)) => Err(damage),
         _ => Err(stopped()),
     }
+}
+
+/// Frozen, init could not answer. Whether it has executed the program nobody asks it now.
+fn paused() -> Error {
+    Error::new(Kind::Status, "", "cannot start a paused container").hint("resume it first")
 }
 
 fn running() -> Error {

@@ -5,20 +5,10 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use super::sandbox::{Sandbox, soon};
-use crate::cgroup::{Cgroup, Layout, is_frozen, kill_all, pids, remove, wait_empty};
+use super::without_v2;
+use crate::cgroup::{Cgroup, is_frozen, kill_all, pids, remove, wait_empty};
 use crate::error::Kind;
 use crate::sys;
-
-/// The v1 half of this machine's layout, for what only v1 needs.
-fn without_v2() -> Option<Layout> {
-    let mut layout = Layout::read().unwrap();
-    layout.v2 = None;
-    if layout.v1.is_empty() {
-        eprintln!("skipped: no v1 hierarchy in this view");
-        return None;
-    }
-    Some(layout)
-}
 
 #[test]
 fn a_process_is_born_into_every_hierarchy() {

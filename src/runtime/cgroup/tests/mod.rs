@@ -4,6 +4,7 @@ mod apply;
 mod create;
 mod devices;
 mod enter;
+mod freeze;
 mod life;
 mod oracle;
 mod sandbox;
@@ -11,8 +12,21 @@ mod update;
 
 use std::process::Command;
 
+use crate::cgroup::Layout;
+
 /// Set in the runs of this module's tests that take place in a view.
 const IN_VIEW: &str = "SAYA_TEST_CGROUP_VIEW";
+
+/// The v1 half of this machine's layout, for what only v1 needs.
+fn without_v2() -> Option<Layout> {
+    let mut layout = Layout::read().unwrap();
+    layout.v2 = None;
+    if layout.v1.is_empty() {
+        eprintln!("skipped: no v1 hierarchy in this view");
+        return None;
+    }
+    Some(layout)
+}
 
 /// Runs the tests of this module again where `change` (a shell command in a private mount
 /// namespace) has made another layout of cgroups.
@@ -42,7 +56,7 @@ fn all_of_it_works_with_cgroup_v2_alone() {
 
 #[test]
 fn all_of_it_works_with_cgroup_v1_alone() {
-    if crate::cgroup::Layout::read().unwrap().mode() != Some(crate::cgroup::Mode::Hybrid) {
+    if Layout::read().unwrap().mode() != Some(crate::cgroup::Mode::Hybrid) {
         eprintln!("skipped: the v1 view is made from the hybrid layout");
         return;
     }

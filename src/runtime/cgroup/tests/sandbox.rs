@@ -118,21 +118,21 @@ pub(super) fn soon() -> Instant {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
+        let all = place(&self.layout, Some(&self.parent), "", Driver::Cgroupfs).unwrap();
         for child in &mut self.children {
             let _ = child.kill();
-            let _ = child.wait();
         }
-        let all = place(&self.layout, Some(&self.parent), "", Driver::Cgroupfs).unwrap();
+        // Those which are frozen can end only now.
+        let ended = kill_all(&all, libc::SIGKILL);
         for directory in &all.directories {
-            for name in ["cgroup.freeze", "freezer.state"] {
-                let thawed = if directory.is_v2() { "0" } else { "THAWED" };
-                if let Ok(Some(fd)) = files::open_recorded(directory) {
-                    let name = std::ffi::CString::new(name).unwrap();
-                    let _ = files::write(fd.as_fd(), &name, thawed);
-                }
+            if let Ok(Some(fd)) = files::open_recorded(directory) {
+                let _ = files::write(fd.as_fd(), c"cgroup.freeze", "0");
             }
         }
-        let ended = kill_all(&all, libc::SIGKILL).and(remove(&all, soon()));
+        for child in &mut self.children {
+            let _ = child.wait();
+        }
+        let ended = ended.and(remove(&all, soon()));
         if !std::thread::panicking() {
             ended.unwrap();
         }
