@@ -6,7 +6,7 @@ use runtime_tests::{Bundle, Exit, Test, Value, Version, conformance, json};
 const EAGAIN: i32 = 11;
 
 /// 32 MiB, and no swap to escape to.
-fn of_32_mib(t: &Test) -> Bundle {
+pub(crate) fn of_32_mib(t: &Test) -> Bundle {
     let memory = json!({"limit": 32 << 20, "swap": 32 << 20});
     t.bundle().set("/linux/resources/memory", memory)
 }

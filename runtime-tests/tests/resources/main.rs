@@ -11,6 +11,7 @@ mod inside;
 mod memory;
 mod network;
 mod pids;
+mod record;
 mod refusals;
 mod unified;
 

@@ -20,6 +20,7 @@ mod holders;
 mod kill;
 pub mod layout;
 mod life;
+mod memory;
 pub mod placement;
 pub mod settings;
 #[cfg(test)]
@@ -37,6 +38,7 @@ pub use freeze::{freeze, is_freezing, thaw};
 pub use kill::kill_all;
 pub use layout::{Layout, Mode};
 pub use life::{is_frozen, pids, remove, remove_idle};
+pub use memory::{MemoryUse, memory_use};
 pub use placement::{Directory, Driver, Placement, place};
 pub use update::Changed;
 pub use wait::wait_empty;

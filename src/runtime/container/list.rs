@@ -119,6 +119,7 @@ mod tests {
             created: "2026-01-02T03:04:05Z".into(),
             annotations: [].into(),
             owner: "root".into(),
+            memory: None,
             exit: None,
         }
     }

@@ -119,11 +119,7 @@ fn refuse_console_socket(request: &Request<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The durable record of an end that we have seen ourselves.
+/// The durable record of an end that we have seen ourselves; written while the cgroup is there.
 fn exit(end: End, record: &Record) -> Exit {
-    Exit {
-        outcome: end.into(),
-        started: record.started.clone(),
-        finished: Some(clock::now()),
-    }
+    Exit::new(end.into(), record.started.clone(), Some(clock::now())).with_memory(&record.cgroup)
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::cgroup::{self, MemoryUse};
 use crate::error::{Error, Kind, Result};
 use crate::state::{Entry, Exit, Observation, Status, Store};
 use crate::sys::clock;
@@ -35,6 +36,9 @@ pub struct State {
     pub annotations: BTreeMap<String, String>,
     /// Name of the user who created it; `#` and the number where it has no name.
     pub owner: String,
+    /// What its memory controller says, while the cgroup is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<MemoryUse>,
     /// How it ended, where somebody learned it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exit: Option<Exit>,
@@ -49,7 +53,12 @@ pub fn state(root: &Path, id: &str) -> Result<State> {
     let mut observation = entry.observe();
     match observation.damage.take() {
         Some(damage) => Err(damage),
-        None => Ok(describe(&entry, observation)),
+        None => {
+            let memory = observation.cgroup().and_then(cgroup::memory_use);
+            let mut state = describe(&entry, observation);
+            state.memory = memory;
+            Ok(state)
+        }
     }
 }
 
@@ -65,6 +74,7 @@ pub fn to_json(state: &State) -> Result<String> {
 }
 
 /// Puts an observation into the members of the state; of a half-made container little is known.
+/// What costs a look at the cgroup is left out: `list` shows many.
 #[must_use]
 pub fn describe(entry: &Entry, observation: Observation) -> State {
     let pid = observation.pid();
@@ -86,6 +96,7 @@ pub fn describe(entry: &Entry, observation: Observation) -> State {
         created: clock::rfc3339(entry.changed()),
         annotations: BTreeMap::new(),
         owner: String::new(),
+        memory: None,
         exit,
     };
     if let Some(record) = record {
@@ -132,11 +143,15 @@ mod tests {
             created: "2026-01-02T03:04:05.6Z".into(),
             annotations: [("a".to_owned(), "b".to_owned())].into(),
             owner: "root".into(),
-            exit: Some(Exit {
-                outcome: Outcome::Code(3),
-                started: None,
-                finished: Some("2026-01-02T03:04:06Z".into()),
+            memory: Some(MemoryUse {
+                oom_killed: true,
+                peak: Some(4096),
             }),
+            exit: Some(Exit::new(
+                Outcome::Code(3),
+                None,
+                Some("2026-01-02T03:04:06Z".into()),
+            )),
         };
         let expected = r#"{
   "ociVersion": "1.3.0",
@@ -150,6 +165,10 @@ mod tests {
     "a": "b"
   },
   "owner": "root",
+  "memory": {
+    "oomKilled": true,
+    "peak": 4096
+  },
   "exit": {
     "code": 3,
     "finished": "2026-01-02T03:04:06Z"

@@ -36,6 +36,7 @@ pub fn wait(root: &Path, id: &str) -> Result<Exit> {
         if entry.exit()?.is_none() {
             // Read from a zombie: we are the first to see its end.
             exit.finished = Some(clock::now());
+            exit = exit.with_memory(&record.cgroup);
             keep(&entry, &exit)?;
         }
         return Ok(exit);
@@ -76,11 +77,8 @@ fn wait_for(entry: &Entry, record: &Record, init: BorrowedFd<'_>) -> Result<Exit
             "this kernel tells it to the parent alone (before Linux 6.15)".to_owned(),
         ),
     };
-    let exit = Exit {
-        outcome,
-        started: entry.started(record),
-        finished,
-    };
+    let exit = Exit::new(outcome, entry.started(record), finished);
+    let exit = exit.with_memory(&record.cgroup);
     keep(entry, &exit)?;
     Ok(exit)
 }
@@ -109,11 +107,12 @@ fn told_by_kernel(init: BorrowedFd<'_>, pid: i32) -> Result<Option<End>> {
 }
 
 fn ended_unseen(entry: &Entry, record: &Record) -> Result<Exit> {
-    let exit = Exit {
-        outcome: Outcome::Unknown("it ended before anybody waited for it".to_owned()),
-        started: entry.started(record),
-        finished: None,
-    };
+    let exit = Exit::new(
+        Outcome::Unknown("it ended before anybody waited for it".to_owned()),
+        entry.started(record),
+        None,
+    );
+    let exit = exit.with_memory(&record.cgroup);
     keep(entry, &exit)?;
     // Somebody who knew more may have been faster.
     Ok(entry.exit()?.unwrap_or(exit))

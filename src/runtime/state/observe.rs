@@ -150,11 +150,11 @@ impl Entry {
         let stat = procstat::read(record.init.pid).ok()?;
         // Reaped meanwhile, the pid may be someone else's: the signal 0 finds out.
         pidfd::send_signal(pidfd.as_fd(), 0).ok()?;
-        Some(Exit {
-            outcome: Outcome::from(stat.end()?),
-            started: self.started(record),
-            finished: None,
-        })
+        Some(Exit::new(
+            Outcome::from(stat.end()?),
+            self.started(record),
+            None,
+        ))
     }
 }
 

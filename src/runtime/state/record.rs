@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::cgroup::Placement;
+use crate::cgroup::{self, Placement};
 use crate::resctrl::Groups;
 use crate::sys::known_process::KnownProcess;
 use crate::sys::pidfd::End;
@@ -135,6 +135,36 @@ pub struct Exit {
     /// When its end was seen: RFC 3339, UTC. Absent if nobody watched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished: Option<String>,
+    /// Whether the OOM killer struck. Absent where nobody could tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oom_killed: Option<bool>,
+    /// Most bytes of memory that the container ever had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_peak: Option<u64>,
+}
+
+impl Exit {
+    /// An end, before anything is known of its memory.
+    #[must_use]
+    pub fn new(outcome: Outcome, started: Option<String>, finished: Option<String>) -> Self {
+        Self {
+            outcome,
+            started,
+            finished,
+            oom_killed: None,
+            memory_peak: None,
+        }
+    }
+
+    /// Adds what the container's cgroup still says; nothing where there is no memory controller.
+    #[must_use]
+    pub fn with_memory(mut self, cgroup: &Placement) -> Self {
+        if let Some(memory) = cgroup::memory_use(cgroup) {
+            self.oom_killed = Some(memory.oom_killed);
+            self.memory_peak = memory.peak;
+        }
+        self
+    }
 }
 
 /// How a process ended: `"code": 3`, `"signal": 9` or `"unknown": "why"`.
@@ -164,11 +194,7 @@ mod tests {
 
     #[test]
     fn exits_have_one_word_each() {
-        let exit = |outcome| Exit {
-            outcome,
-            started: None,
-            finished: Some("2026-01-01T00:00:00Z".into()),
-        };
+        let exit = |outcome| Exit::new(outcome, None, Some("2026-01-01T00:00:00Z".into()));
         for (outcome, text) in [
             (Outcome::Code(3), r#"{"code":3,"#),
             (Outcome::Signal(9), r#"{"signal":9,"#),

@@ -246,11 +246,7 @@ fn files_are_replaced_whole_and_tolerate_later_formats() {
 fn a_known_exit_is_not_forgotten() {
     let root = Root::new();
     let entry = root.store().reserve("web").unwrap();
-    let exit = |outcome| Exit {
-        outcome,
-        started: None,
-        finished: None,
-    };
+    let exit = |outcome| Exit::new(outcome, None, None);
     assert_eq!(entry.exit().unwrap(), None);
     let known = exit(Outcome::from(End::Signal(9)));
     entry.write_exit(&known).unwrap();
