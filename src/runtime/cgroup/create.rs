@@ -10,7 +10,7 @@ use nix::errno::Errno;
 
 use super::files::{at, c_string, id, is_gone, open_below, open_file, open_mount};
 use super::life::frozen;
-use super::placement::{Directory, Placement};
+use super::placement::{Directory, Driver, Placement};
 use super::settings::{Home, Setting};
 use super::{controllers, tree, v1};
 use crate::error::{Error, Kind, Result};
@@ -74,6 +74,24 @@ impl Cgroup {
         Ok(cgroup)
     }
 
+    /// A container's cgroups before systemd has made its unit: none.
+    #[must_use]
+    pub fn unmade() -> Self {
+        Self {
+            placement: Placement {
+                driver: Driver::Systemd,
+                ..Placement::default()
+            },
+            directories: Vec::new(),
+        }
+    }
+
+    /// Adds a cgroup.
+    pub(super) fn adopt(&mut self, opened: OpenDirectory) {
+        self.placement.directories.push(opened.place.clone());
+        self.directories.push(opened);
+    }
+
     /// The placement with the kernel's ids of the cgroups, for the container's record.
     #[must_use]
     pub fn placement(&self) -> &Placement {
@@ -116,7 +134,8 @@ impl Cgroup {
     }
 }
 
-fn make(place: &Directory) -> Result<OpenDirectory> {
+/// Makes one cgroup with its parents, or opens it.
+pub(super) fn make(place: &Directory) -> Result<OpenDirectory> {
     let mount = open_mount(place)?;
     let mut tries = 0;
     loop {
@@ -171,6 +190,11 @@ pub(super) struct Made {
 }
 
 impl Made {
+    /// Whether all was there.
+    pub(super) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
     /// Removes them again, where nobody is in them.
     fn take_back(&self, mount: &OwnedFd, path: &str) -> sys::Result<()> {
         let mut path = path.get(..self.end).unwrap_or_default();
@@ -238,7 +262,7 @@ fn deepest_existing<'a>(mount: &OwnedFd, path: &'a str) -> sys::Result<(Option<O
 /// Refuses a cgroup that is frozen, or one that was there and has processes.
 fn check_vacant(opened: &OpenDirectory) -> Result<()> {
     let fd = opened.fd.as_fd();
-    if opened.made.count == 0 {
+    if opened.made.is_empty() {
         let pids = at(
             tree::pids(fd),
             "list the processes of the cgroup",
@@ -251,9 +275,13 @@ fn check_vacant(opened: &OpenDirectory) -> Result<()> {
             return Err(refused(&opened.place, why).hint(hint));
         }
     }
-    // A new cgroup too is frozen where one above it is.
+    check_thawed(opened)
+}
+
+/// Refuses a cgroup that is frozen; a new one is too where one above it is.
+pub(super) fn check_thawed(opened: &OpenDirectory) -> Result<()> {
     if at(
-        frozen(&opened.place, fd),
+        frozen(&opened.place, opened.fd.as_fd()),
         "look at the cgroup's state",
         &opened.place,
     )? {

@@ -5,7 +5,8 @@
 //! [`Placement`] ([`pids`], [`freeze`], [`kill_all`], [`wait_empty`], [`remove`]) serve every later
 //! verb. [`settings`](settings::settings) says (pure) which control files the limits of a
 //! configuration are, [`Cgroup::apply`] writes them, [`Cgroup::update`] changes them. cgroup v2 is
-//! the reference; what only v1 needs stands apart (`v1`). Deliberately absent: the systemd driver.
+//! the reference; what only v1 needs stands apart (`v1`), and so does the systemd driver
+//! ([`unit`]).
 
 mod apply;
 pub mod controllers;
@@ -27,6 +28,7 @@ pub mod settings;
 mod tests;
 mod tree;
 mod undo;
+pub mod unit;
 mod update;
 mod v1;
 mod wait;

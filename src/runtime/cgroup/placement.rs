@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::layout::{Hierarchy, Layout, Mode};
+use super::unit::UnitPlace;
 use crate::error::{Error, Kind, Result};
 
 /// Longest name of one cgroup (NAME_MAX).
@@ -26,6 +27,8 @@ const PATH_MAX: usize = 4096;
 pub enum Driver {
     /// The runtime, in the file system.
     Cgroupfs,
+    /// systemd, as those of a unit (see [`super::unit`]).
+    Systemd,
     /// Nobody: the container stays in the cgroups of the runtime.
     #[default]
     Disabled,
@@ -38,6 +41,9 @@ pub struct Placement {
     pub driver: Driver,
     /// One directory in each hierarchy; none where the driver is disabled.
     pub directories: Vec<Directory>,
+    /// The unit that they are those of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<UnitPlace>,
 }
 
 /// The container's cgroup in one hierarchy.
@@ -113,7 +119,7 @@ impl Placement {
 ///
 /// # Errors
 /// A path that leaves its hierarchy, names its root, or cannot be a cgroup's; one in the form of
-/// the systemd driver; a machine without cgroups; a relative path where the runtime cannot see
+/// the systemd driver (for which see [`super::unit::place`]); a machine without cgroups; a relative path where the runtime cannot see
 /// its own cgroup.
 pub fn place(
     layout: &Layout,
@@ -130,7 +136,14 @@ pub fn place(
         return Err(refuse(Kind::System, "no cgroup hierarchy is mounted")
             .hint("mount cgroup2 on /sys/fs/cgroup, or run with `--cgroup-manager disabled`"));
     };
-    let wanted = cleaned(text).map_err(|(kind, why)| refuse(kind, why))?;
+    let wanted = cleaned(text).map_err(|(kind, why)| {
+        let error = refuse(kind, why);
+        if names_unit(text) {
+            error.hint("give `--systemd-cgroup`, or set the engine's cgroup driver to cgroupfs")
+        } else {
+            error
+        }
+    })?;
     let is_absolute = text.starts_with('/');
     let directories = layout.v1.iter().chain(&layout.v2).map(|hierarchy| {
         let path = match (is_absolute, base(hierarchy, mode)) {
@@ -152,6 +165,7 @@ pub fn place(
     Ok(Placement {
         driver,
         directories: directories.collect::<Result<_>>()?,
+        unit: None,
     })
 }
 
@@ -172,12 +186,18 @@ fn base(hierarchy: &Hierarchy, mode: Mode) -> Option<&str> {
     }
 }
 
+/// Whether a `linux.cgroupsPath` is in the systemd driver's form, `slice:prefix:name`.
+#[must_use]
+pub fn names_unit(path: &str) -> bool {
+    !path.contains('/') && path.matches(':').count() == 2
+}
+
 /// The path with single slashes, without `.` and without leading or trailing slashes.
 fn cleaned(text: &str) -> Result<String, (Kind, &'static str)> {
-    if !text.contains('/') && text.matches(':').count() == 2 {
+    if names_unit(text) {
         return Err((
-            Kind::Unsupported,
-            "`slice:prefix:name` asks for the systemd driver, which is not supported yet",
+            Kind::Config,
+            "`slice:prefix:name` is for the systemd driver",
         ));
     }
     if text.contains(['\0', '\n']) {
@@ -303,11 +323,8 @@ mod tests {
     #[test]
     fn the_form_of_the_systemd_driver_is_refused_by_name() {
         let (kind, why) = refusal("system.slice:docker:web");
-        assert_eq!(kind, Kind::Unsupported);
-        assert!(
-            why.contains("systemd driver, which is not supported yet"),
-            "{why}"
-        );
+        assert_eq!(kind, Kind::Config);
+        assert_eq!(why, "`slice:prefix:name` is for the systemd driver");
     }
 
     #[test]

@@ -83,11 +83,10 @@ impl Global {
     /// Who makes the cgroups.
     ///
     /// # Errors
-    /// Kind unsupported for systemd; usage for an unknown word.
+    /// Kind usage for an unknown word.
     pub(super) fn cgroup_driver(&self) -> Result<Driver> {
         match (self.systemd_cgroup, self.cgroup_manager.as_str()) {
-            (true, _) => Err(no_systemd("--systemd-cgroup")),
-            (false, "systemd") => Err(no_systemd("--cgroup-manager systemd")),
+            (true, _) | (false, "systemd") => Ok(Driver::Systemd),
             (false, "cgroupfs") => Ok(Driver::Cgroupfs),
             (false, "disabled") => Ok(Driver::Disabled),
             (false, other) => Err(invalid("cgroup-manager", other)
@@ -109,11 +108,6 @@ impl Global {
             other => Err(invalid("rootless", other).hint("it is `true`, `false` or `auto`")),
         }
     }
-}
-
-fn no_systemd(flag: &str) -> Error {
-    Error::new(Kind::Unsupported, flag, "not supported yet")
-        .hint("set the engine's cgroup driver to cgroupfs")
 }
 
 fn invalid(flag: &str, value: &str) -> Error {

@@ -37,8 +37,7 @@ fn exit_codes() {
         ("list --log-format bad", 1),
         ("list --rootless true", 1),
         ("list --rootless maybe", 1),
-        ("list --systemd-cgroup", 1),
-        ("list --cgroup-manager systemd", 1),
+        ("list --cgroup-manager maybe", 1),
         ("pause web", 1),
         ("pause --help", 0),
         ("checkpoint --image-path x web", 1),
@@ -48,6 +47,8 @@ fn exit_codes() {
             "features --rootless=false --debug --cgroup-manager disabled",
             0,
         ),
+        ("features --systemd-cgroup", 0),
+        ("features --cgroup-manager systemd", 0),
     ] {
         let line = line.replace('R', &root.to_string());
         assert_eq!(call(&line), code, "{line}");

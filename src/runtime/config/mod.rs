@@ -15,7 +15,7 @@ pub mod process;
 pub mod resources;
 
 mod document;
-mod number_list;
+pub(crate) mod number_list;
 mod path;
 mod reader;
 mod suggestion;

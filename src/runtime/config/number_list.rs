@@ -9,7 +9,7 @@ const LARGEST: u32 = 8191;
 ///
 /// # Errors
 /// The part that is no number or range, or out of bounds.
-pub(super) fn mask(list: &str) -> Result<Vec<u64>, &str> {
+pub(crate) fn mask(list: &str) -> Result<Vec<u64>, &str> {
     let mut words: Vec<u64> = Vec::new();
     let parts = list.split(',').map(str::trim);
     for part in parts.filter(|part| !part.is_empty()) {

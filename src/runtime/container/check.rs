@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::prepare::place;
 use crate::bundle::Bundle;
-use crate::cgroup::Driver;
+use crate::cgroup::{self, Driver};
 use crate::config::{Config, Fault, MountKind, NamespaceSource};
 use crate::error::{Error, Kind, Result};
 use crate::host::Host;
@@ -67,7 +67,7 @@ fn planned(
     faults: &mut Vec<Fault>,
     warnings: &mut Vec<String>,
 ) -> Option<Plan> {
-    let placement = place(config, host, EXAMPLE_ID, Driver::Cgroupfs)
+    let placement = place(config, host, EXAMPLE_ID, driver(config), None)
         .map_err(|error| faults.push(fault(error)))
         .ok()?;
     let options = plan::Options {
@@ -85,6 +85,16 @@ fn planned(
         faults.push(fault(error));
     }
     Some(plan)
+}
+
+/// The driver that `linux.cgroupsPath` is written for.
+fn driver(config: &Config) -> Driver {
+    let path = config.cgroups_path.as_ref().map(|path| path.value.as_str());
+    if path.is_some_and(cgroup::placement::names_unit) {
+        Driver::Systemd
+    } else {
+        Driver::Cgroupfs
+    }
 }
 
 /// An error as a fault of the field it names.

@@ -84,6 +84,7 @@ impl<'a> Making<'a> {
             config,
             host,
             plan,
+            units,
             joins,
             preserved,
             ..
@@ -98,7 +99,7 @@ impl<'a> Making<'a> {
             preserved: *preserved,
             meanwhile: &|| self.entry.write_config(&bundle.text),
         };
-        self.nascent = Some(launch(plan, &ingredients)?);
+        self.nascent = Some(launch(plan, units.take(), &ingredients)?);
         Ok(())
     }
 

@@ -60,11 +60,11 @@ pub(super) fn ended(entry: &Entry, record: &Record, hooks: &Hooks) -> Result<Vec
         Err(error) if error.kind() == Kind::NotFound => return Ok(Vec::new()),
         lock => lock?,
     };
-    end_cgroup(&record.cgroup, Instant::now() + END_WAIT)?;
+    let mut warnings = end_cgroup(&record.cgroup, Instant::now() + END_WAIT)?;
     if let Some(groups) = &record.resctrl {
         groups.remove()?;
     }
-    let warnings = run_poststop(record, hooks);
+    warnings.extend(run_poststop(record, hooks));
     entry.remove()?;
     Ok(warnings)
 }
@@ -153,13 +153,17 @@ fn end(entry: &Entry, observation: &Observation, warnings: &mut Vec<String>) -> 
     let deadline = Instant::now() + END_WAIT;
     if let (Some(init), Some(placement)) = (init(observation), observation.cgroup()) {
         kill_init(init, placement, deadline)?;
-        return end_cgroup(placement, deadline);
+        warnings.extend(end_cgroup(placement, deadline)?);
+        return Ok(());
     }
     let Some(intent) = &observation.intent else {
         return Ok(());
     };
     match stranger(intent)? {
-        None => end_cgroup(&intent.cgroup, deadline),
+        None => {
+            warnings.extend(end_cgroup(&intent.cgroup, deadline)?);
+            Ok(())
+        }
         Some(pid) => {
             warnings.push(format!(
                 "process {pid} was in the intended cgroup before container {:?}: it stays",
@@ -170,16 +174,20 @@ fn end(entry: &Entry, observation: &Observation, warnings: &mut Vec<String>) -> 
     }
 }
 
-fn end_cgroup(placement: &Placement, deadline: Instant) -> Result<()> {
-    if cgroup::remove_idle(placement)? {
-        return Ok(());
+/// Ends what is in the cgroups and removes them; warns of a unit that systemd may still have.
+fn end_cgroup(placement: &Placement, deadline: Instant) -> Result<Vec<String>> {
+    // The cgroups of a unit are systemd's to remove, as long as it can.
+    if placement.unit.is_none() && cgroup::remove_idle(placement)? {
+        return Ok(Vec::new());
     }
     // Also when init has ended: without a pid namespace it leaves others behind.
     if !cgroup::pids(placement)?.is_empty() {
         cgroup::kill_all(placement, libc::SIGKILL)?;
         cgroup::wait_empty(placement, deadline)?;
     }
-    cgroup::remove(placement, deadline)
+    let stopped = cgroup::unit::stop(placement);
+    cgroup::remove(placement, deadline)?;
+    Ok(stopped.err().iter().map(Error::to_string).collect())
 }
 
 /// Kills init and waits for its end. In its cgroup too, where there is one: a frozen process of

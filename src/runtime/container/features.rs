@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::state::SPEC_VERSION;
+use crate::cgroup::unit;
 use crate::config::linux::{memory_policy_flags, memory_policy_modes};
 use crate::config::mounts::option_names;
 use crate::config::process::capability_names;
@@ -21,7 +22,7 @@ struct Features {
     mount_options: Vec<&'static str>,
     linux: Linux,
     annotations: Annotations,
-    potentially_unsafe_config_annotations: [&'static str; 0],
+    potentially_unsafe_config_annotations: [&'static str; 1],
 }
 
 #[derive(Serialize)]
@@ -95,7 +96,8 @@ pub fn to_json() -> Result<String> {
         annotations: Annotations {
             version: env!("CARGO_PKG_VERSION"),
         },
-        potentially_unsafe_config_annotations: [],
+        // A trailing dot stands for every annotation that starts so (features.md).
+        potentially_unsafe_config_annotations: [unit::ANNOTATIONS],
     };
     let json = serde_json::to_string_pretty(&features)
         .map_err(|error| Error::new(Kind::System, "write the features", error.to_string()))?;
@@ -111,8 +113,8 @@ fn linux() -> Linux {
         cgroup: Cgroup {
             v1: true,
             v2: true,
-            systemd: false,
-            systemd_user: false,
+            systemd: true,
+            systemd_user: true,
             rdma: false,
         },
         seccomp: NO,

@@ -5,9 +5,10 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use crate::bundle::Bundle;
+use crate::cgroup::unit::{self, Properties, Units, Wanted};
 use crate::cgroup::{self, Driver};
 use crate::config::{Config, fault};
-use crate::error::{Context, Error, Kind, Pointer, Result};
+use crate::error::{Context, Doing, Error, Kind, Pointer, Result};
 use crate::host::Host;
 use crate::launch::namespaces::open_joins;
 use crate::plan::{self, Begin, EnterRoot, Keyring, Plan};
@@ -52,6 +53,8 @@ pub struct Prepared {
     pub host: Host,
     /// What is to be done.
     pub plan: Plan,
+    /// The systemd that is to make its cgroups.
+    pub units: Option<Units>,
     /// Namespaces to join.
     pub joins: Vec<OwnedFd>,
     /// Descriptors after stdio for the program, those of LISTEN_FDS first.
@@ -70,7 +73,11 @@ pub fn prepare(request: &Request<'_>, begin: Begin) -> Result<Prepared> {
     let config = read_config(&bundle)?;
     check_root(&config)?;
     let host = Host::read()?;
-    let placement = place(&config, &host, request.id, request.cgroups)?;
+    let units = match request.cgroups {
+        Driver::Systemd => Some(Units::connect()?),
+        Driver::Cgroupfs | Driver::Disabled => None,
+    };
+    let placement = place(&config, &host, request.id, request.cgroups, units.as_ref())?;
     let listen_fds = listen_fds()?;
     let options = plan::Options {
         id: request.id,
@@ -83,6 +90,9 @@ pub fn prepare(request: &Request<'_>, begin: Begin) -> Result<Prepared> {
         plan::plan(&config, &host, placement, options).map_err(first_fault)?;
     warnings.extend(config.warnings.iter().cloned());
     cgroup::controllers::check(&plan.cgroup, &plan.settings)?;
+    if let Some(units) = &units {
+        plan.unit = describe_unit(units, &plan, &config, request.id)?;
+    }
     let preserved = listen_fds + request.preserve_fds;
     check_preserved(preserved)?;
     let joins = open_joins(&plan.namespaces)?;
@@ -95,9 +105,24 @@ pub fn prepare(request: &Request<'_>, begin: Begin) -> Result<Prepared> {
         config,
         host,
         plan,
+        units,
         joins,
         preserved,
         warnings,
+    })
+}
+
+/// What systemd is to be told of the container's unit.
+fn describe_unit(units: &Units, plan: &Plan, config: &Config, id: &str) -> Result<Properties> {
+    let devices = file::read_small(c"/proc/devices").doing("read `/proc/devices`")?;
+    unit::properties(&Wanted {
+        id,
+        placement: &plan.cgroup,
+        settings: &plan.settings,
+        device_rules: &plan.device_rules,
+        annotations: &config.annotations,
+        proc_devices: &String::from_utf8_lossy(&devices),
+        version: units.version(),
     })
 }
 
@@ -110,18 +135,25 @@ pub(super) fn first_fault(faults: Vec<fault::Fault>) -> Error {
     fault::first_error(faults).unwrap_or_else(none)
 }
 
-/// The cgroups of a container; the fault is `linux.cgroupsPath`'s.
+/// The cgroups of a container; the fault is `linux.cgroupsPath`'s. Without a connection to systemd
+/// those of a unit are where they would be under the machine's.
 ///
 /// # Errors
-/// As [`cgroup::place`].
-pub fn place(config: &Config, host: &Host, id: &str, driver: Driver) -> Result<cgroup::Placement> {
+/// As [`cgroup::place`] and [`unit::place`].
+pub fn place(
+    config: &Config,
+    host: &Host,
+    id: &str,
+    driver: Driver,
+    units: Option<&Units>,
+) -> Result<cgroup::Placement> {
     let path = config.cgroups_path.as_ref();
-    let placed = cgroup::place(
-        &host.cgroups,
-        path.map(|path| path.value.as_str()),
-        id,
-        driver,
-    );
+    let text = path.map(|path| path.value.as_str());
+    let placed = match (units, driver) {
+        (Some(units), _) => units.place(&host.cgroups, text, id),
+        (None, Driver::Systemd) => unit::place(&host.cgroups, text, id, unit::Instance::System, ""),
+        (None, _) => cgroup::place(&host.cgroups, text, id, driver),
+    };
     match path {
         Some(path) => placed.at(&path.at),
         None => placed,

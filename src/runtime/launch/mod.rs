@@ -16,6 +16,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::cgroup::settings::Moment;
+use crate::cgroup::unit::Units;
 use crate::cgroup::{self, Cgroup, Placement};
 use crate::config::{Config, HookKind};
 use crate::error::{Context, Doing, Error, Kind, Result};
@@ -59,6 +60,8 @@ pub struct Nascent {
     /// The pty's master, where the configuration asks for a terminal.
     pub terminal: Option<OwnedFd>,
     cgroup: Cgroup,
+    /// The systemd that makes the cgroups.
+    units: Option<Units>,
     resctrl: Option<Assignment>,
     channel: Option<OwnedFd>,
     /// Network devices moved in, and the namespace they went to.
@@ -67,20 +70,26 @@ pub struct Nascent {
     poststop: bool,
 }
 
-/// Makes the container described by `plan`, up to the point where its program would run.
+/// Makes the container described by `plan`, up to the point where its program would run; by
+/// `units` the cgroups, where systemd is to make them.
 ///
 /// # Errors
 /// Whatever failed, on either side, named by the plan's step. Nothing is left then.
-pub fn launch(plan: &mut Plan, ingredients: &Ingredients<'_>) -> Result<Nascent> {
-    let cgroup = Cgroup::create(&plan.cgroup, &plan.settings)?;
-    let born = cgroup
-        .enforce_device_rules(&plan.device_rules)
-        .and_then(|()| cgroup.apply(&plan.settings, Moment::BeforeBirth))
-        .and_then(|()| match &plan.cgroup_owner {
-            Some((uid, at)) => cgroup.delegate(*uid).at(at),
-            None => Ok(()),
-        })
-        .and_then(|()| birth(plan, ingredients, &cgroup));
+pub fn launch(
+    plan: &mut Plan,
+    units: Option<Units>,
+    ingredients: &Ingredients<'_>,
+) -> Result<Nascent> {
+    // systemd makes a unit around a process: init asks for it as soon as it is there.
+    let cgroup = match &units {
+        Some(_) => Cgroup::unmade(),
+        None => Cgroup::create(&plan.cgroup, &plan.settings)?,
+    };
+    let furnished = match &units {
+        Some(_) => Ok(()),
+        None => furnish(&cgroup, plan),
+    };
+    let born = furnished.and_then(|()| birth(plan, ingredients, &cgroup));
     let (child, channel) = match born {
         Ok(born) => born,
         Err(error) => {
@@ -92,6 +101,7 @@ pub fn launch(plan: &mut Plan, ingredients: &Ingredients<'_>) -> Result<Nascent>
         child,
         terminal: None,
         cgroup,
+        units,
         resctrl: None,
         channel: Some(channel),
         moved: None,
@@ -105,6 +115,16 @@ pub fn launch(plan: &mut Plan, ingredients: &Ingredients<'_>) -> Result<Nascent>
             nascent.undo(ingredients);
             Err(error)
         }
+    }
+}
+
+/// Gives the cgroups their rules, limits and owner.
+fn furnish(cgroup: &Cgroup, plan: &Plan) -> Result<()> {
+    cgroup.enforce_device_rules(&plan.device_rules)?;
+    cgroup.apply(&plan.settings, Moment::BeforeBirth)?;
+    match &plan.cgroup_owner {
+        Some((uid, at)) => cgroup.delegate(*uid).at(at),
+        None => Ok(()),
     }
 }
 
@@ -148,7 +168,10 @@ fn birth(
         end(&child);
         return Err(error.at(at));
     }
-    if let Err(error) = cgroup.apply(&plan.settings, Moment::AfterBirth) {
+    // A cgroup that is still to be made gets them with the others.
+    if plan.cgroup.unit.is_none()
+        && let Err(error) = cgroup.apply(&plan.settings, Moment::AfterBirth)
+    {
         end(&child);
         return Err(error);
     }
@@ -248,7 +271,7 @@ impl Nascent {
                     return Err(failure::explain(&message.body, work));
                 }
                 Tag::Request => {
-                    self.fulfil(message.body.item, ingredients)?;
+                    self.fulfil(message.body.item, plan, ingredients)?;
                     proceed(self.channel()?)?;
                 }
                 Tag::Continue | Tag::Start => {
@@ -276,8 +299,11 @@ impl Nascent {
         self.channel.as_ref().map(AsFd::as_fd).ok_or_else(gone)
     }
 
-    fn fulfil(&mut self, request: u32, ingredients: &Ingredients<'_>) -> Result<()> {
+    fn fulfil(&mut self, request: u32, plan: &Plan, ingredients: &Ingredients<'_>) -> Result<()> {
         let is = |wanted: Request| request == wanted as u32;
+        if is(Request::Unit) {
+            return self.start_unit(plan);
+        }
         if is(Request::NetDevices) {
             let netns = fs::File::open(format!("/proc/{}/ns/net", self.child.pid))
                 .doing("open the container's network namespace")?;
@@ -304,6 +330,23 @@ impl Nascent {
         };
         let kind = HookKind::CreateContainer;
         hooks::run(kind, hooks.of(kind), &state, entry)
+    }
+
+    /// Has systemd make the unit, and furnishes its cgroups; init is in them then.
+    fn start_unit(&mut self, plan: &Plan) -> Result<()> {
+        let Some(units) = &mut self.units else {
+            let why = "there is no connection to systemd";
+            return Err(Error::new(Kind::System, "start the systemd unit", why));
+        };
+        units.start(
+            &mut self.cgroup,
+            &plan.cgroup,
+            &plan.unit,
+            &plan.settings,
+            self.child.pid,
+        )?;
+        furnish(&self.cgroup, plan)?;
+        self.cgroup.apply(&plan.settings, Moment::AfterBirth)
     }
 
     fn hook_state(&self, status: &str, ingredients: &Ingredients<'_>) -> Result<Vec<u8>> {
@@ -352,6 +395,9 @@ impl Nascent {
         let _ = pidfd::reap(self.child.pidfd.as_fd());
         let deadline = Instant::now() + UNDO_LIMIT;
         let _ = cgroup::wait_empty(placement, deadline);
+        if let Some(units) = &mut self.units {
+            units.withdraw();
+        }
         self.cgroup.undo();
         if let Some(groups) = self.resctrl() {
             let _ = groups.remove();

@@ -20,6 +20,7 @@ use std::ffi::CString;
 use crate::cgroup::Placement;
 use crate::cgroup::devices::with_defaults;
 use crate::cgroup::settings::{Setting, settings};
+use crate::cgroup::unit::Properties;
 use crate::config::{
     Config, DeviceRule, Fault, Mount, MountKind, NamespaceKind, NetDevice, Process, TimeOffsets,
 };
@@ -41,6 +42,8 @@ pub struct Plan {
     pub namespaces: NamespacePlan,
     /// The container's cgroups.
     pub cgroup: Placement,
+    /// What systemd is told of the container's unit, where the driver is systemd.
+    pub unit: Properties,
     /// Limits, written to the cgroups' control files.
     pub settings: Vec<Setting>,
     /// The host user who becomes the owner of the v2 cgroup.
@@ -173,10 +176,7 @@ pub fn plan(
     }
     let namespaces = namespaces::namespaces(config);
     let session = namespaces::Session {
-        joins_cgroups: placement
-            .directories
-            .iter()
-            .any(|directory| !directory.is_v2()),
+        entrance: namespaces::Entrance::of(&placement),
         keyring: (options.keyring == Keyring::New).then_some(options.id),
     };
     let mut steps = namespaces::steps(config, &namespaces, &session);
@@ -199,6 +199,7 @@ pub fn plan(
         namespaces,
         cgroup_owner: cgroup_owner(config, process, &placement),
         cgroup: placement,
+        unit: Properties::new(),
         settings,
         device_rules: with_defaults(&config.resources.devices),
         net_devices: config.net_devices.clone(),

@@ -3,6 +3,7 @@
 use std::ffi::CString;
 
 use super::{Join, NamespacePlan, Op, Step};
+use crate::cgroup::Placement;
 use crate::config::{Config, NamespaceKind, NamespaceSource, TimeOffsets};
 use crate::error::Pointer;
 
@@ -41,12 +42,15 @@ pub fn is_for_children(kind: NamespaceKind) -> bool {
 /// The child's steps into its namespaces and cgroups.
 pub(super) fn steps(config: &Config, plan: &NamespacePlan, session: &Session<'_>) -> Vec<Step> {
     let mut steps = Vec::new();
-    if session.joins_cgroups {
-        let at = config
-            .cgroups_path
-            .as_ref()
-            .map_or_else(Pointer::root, |path| path.at.clone());
-        steps.push(Step::new(Op::JoinCgroups, at));
+    let entrance = match session.entrance {
+        Entrance::Birth => None,
+        Entrance::Join => Some(Op::JoinCgroups),
+        Entrance::Unit => Some(Op::Request(super::Request::Unit)),
+    };
+    if let Some(op) = entrance {
+        let path = config.cgroups_path.as_ref();
+        let at = path.map_or_else(Pointer::root, |path| path.at.clone());
+        steps.push(Step::new(op, at));
     }
     for (number, join) in plan.joins.iter().enumerate() {
         if !is_for_children(join.kind) {
@@ -76,10 +80,33 @@ pub(super) fn steps(config: &Config, plan: &NamespacePlan, session: &Session<'_>
     steps
 }
 
+/// How the child comes into its cgroups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Entrance {
+    /// It is born there (v2).
+    Birth,
+    /// It writes itself into them (v1).
+    Join,
+    /// systemd puts it there when it makes its unit.
+    Unit,
+}
+
+impl Entrance {
+    pub(super) fn of(placement: &Placement) -> Self {
+        if placement.unit.is_some() {
+            Self::Unit
+        } else if placement.directories.iter().any(|place| !place.is_v2()) {
+            Self::Join
+        } else {
+            Self::Birth
+        }
+    }
+}
+
 /// What the session of the container's processes is made of.
 pub(super) struct Session<'a> {
-    /// Whether the child writes itself into its cgroups (v1).
-    pub joins_cgroups: bool,
+    /// How the child comes into its cgroups.
+    pub entrance: Entrance,
     /// The container's id as the name of a new session keyring; `None` keeps the caller's.
     pub keyring: Option<&'a str>,
 }

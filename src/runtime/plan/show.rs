@@ -259,6 +259,7 @@ const fn ask(request: Request) -> &'static str {
         Request::NetDevices => "have the network devices moved in",
         Request::RuntimeHooks => "have the prestart and createRuntime hooks run",
         Request::ContainerHooks => "have the createContainer hooks run",
+        Request::Unit => "have systemd make the container's unit",
     }
 }
 

@@ -101,6 +101,8 @@ pub enum Request {
     RuntimeHooks = 2,
     /// Run the createContainer hooks.
     ContainerHooks = 3,
+    /// Have systemd make the unit of the container, with the child in it.
+    Unit = 4,
 }
 
 /// A host path whose mount is cloned.

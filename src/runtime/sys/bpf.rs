@@ -11,7 +11,13 @@ const PROG_LOAD: libc::c_int = 5;
 const PROG_ATTACH: libc::c_int = 8;
 const PROG_DETACH: libc::c_int = 9;
 const PROG_GET_FD_BY_ID: libc::c_int = 13;
+const OBJ_GET_INFO_BY_FD: libc::c_int = 15;
 const PROG_QUERY: libc::c_int = 16;
+
+/// The name of our programs.
+const NAME: [u8; 16] = *b"saya_devices\0\0\0\0";
+/// Where `struct bpf_prog_info` has the name.
+const INFO_NAME: std::ops::Range<usize> = 64..80;
 
 /// `BPF_PROG_TYPE_CGROUP_DEVICE`, since Linux 4.15.
 const TYPE_CGROUP_DEVICE: u32 = 15;
@@ -78,6 +84,18 @@ struct Query {
     revision: u64,
 }
 
+/// `struct { … } /* BPF_OBJ_GET_INFO_BY_FD */`
+#[repr(C)]
+struct InfoByFd {
+    program: u32,
+    length: u32,
+    info: u64,
+}
+
+/// The first part of `struct bpf_prog_info`, aligned as that.
+#[repr(C, align(8))]
+struct Info([u8; 80]);
+
 /// `struct { … } /* BPF_*_GET_FD_BY_ID */`
 #[repr(C)]
 #[derive(Default)]
@@ -115,16 +133,12 @@ fn number(fd: BorrowedFd<'_>) -> u32 {
 /// `EPERM` without CAP_BPF and CAP_NET_ADMIN or CAP_SYS_ADMIN; `EINVAL` or `EACCES` from the
 /// verifier; `E2BIG` for a program that is too long.
 pub fn load_device_program(program: &[Instruction]) -> Result<OwnedFd> {
-    let mut name = [0; 16];
-    for (to, from) in name.iter_mut().zip(b"devices") {
-        *to = *from;
-    }
     let mut attribute = Load {
         prog_type: TYPE_CGROUP_DEVICE,
         instruction_count: u32::try_from(program.len()).map_err(|_| Errno::E2BIG)?,
         instructions: program.as_ptr() as u64,
         license: c"Apache-2.0".as_ptr() as u64,
-        name,
+        name: NAME,
         ..Load::default()
     };
     // SAFETY: the program is readable for its length and the licence ends with NUL.
@@ -180,6 +194,23 @@ pub fn attached_device_programs(directory: BorrowedFd<'_>) -> Result<Vec<u32>> {
     unsafe { bpf(PROG_QUERY, &mut attribute) }?;
     ids.truncate(attribute.count as usize);
     Ok(ids)
+}
+
+/// Whether [`load_device_program`] has made a program, by its name (`BPF_OBJ_GET_INFO_BY_FD`).
+///
+/// # Errors
+/// As bpf(2).
+pub fn is_ours(program: BorrowedFd<'_>) -> Result<bool> {
+    let mut info = Info([0; 80]);
+    let mut attribute = InfoByFd {
+        program: number(program),
+        length: size_of::<Info>() as u32,
+        info: (&raw mut info) as u64,
+    };
+    // SAFETY: info is writable for its length; asked for no lists, the kernel follows no pointer
+    // in it.
+    unsafe { bpf(OBJ_GET_INFO_BY_FD, &mut attribute) }?;
+    Ok(info.0.get(INFO_NAME) == Some(&NAME[..]))
 }
 
 /// Opens an attached program (`BPF_PROG_GET_FD_BY_ID`).

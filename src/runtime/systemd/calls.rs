@@ -1,8 +1,8 @@
 //! The calls on systemd (org.freedesktop.systemd1(5)): making, changing and stopping units.
 //!
 //! Making and stopping are jobs: the call returns one, and a signal tells how it ended. A start
-//! that ran into its deadline may still happen: whoever made it stops the unit ([`Systemd::stop`])
-//! and does not go on.
+//! that ran into its deadline may still happen: whoever asked for it ends the process that was to
+//! be in the unit, stops the unit if there was a job ([`Systemd::stop`]) and does not go on.
 
 use std::time::Duration;
 
@@ -35,6 +35,14 @@ const NO_SUCH_UNIT: [&str; 2] = [
     "org.freedesktop.systemd1.NoSuchUnit",
     "org.freedesktop.DBus.Error.UnknownObject",
 ];
+
+/// A job that systemd has taken.
+#[derive(Debug)]
+pub struct Job {
+    path: String,
+    /// Who has it, on a bus.
+    owner: Option<String>,
+}
 
 /// A connection to systemd.
 #[derive(Debug)]
@@ -112,13 +120,17 @@ impl Systemd {
         &self.control_group
     }
 
-    /// Makes the unit and awaits that it is started. One that is left over from an earlier failure
-    /// is forgotten first.
+    /// How long systemd has for each further answer.
+    pub fn set_limit(&mut self, limit: Duration) {
+        self.connection.set_limit(limit);
+    }
+
+    /// Has systemd make the unit; it is started when its job ends ([`Systemd::finish`]). A unit
+    /// that is left over from an earlier failure is forgotten first.
     ///
     /// # Errors
-    /// What systemd refuses, how its job ended, or `Timeout`: then the unit may still be made, and
-    /// is to be stopped.
-    pub fn start_transient(&mut self, unit: &str, properties: &[Property]) -> Result<()> {
+    /// What systemd refuses, or `Timeout`.
+    pub fn start_transient(&mut self, unit: &str, properties: &[Property]) -> Result<Job> {
         let what = format!("start the systemd unit `{unit}`");
         let mut started = self.start_once(unit, properties);
         if matches!(&started, Err(Failure::Refused { name, .. }) if name == UNIT_EXISTS) {
@@ -128,17 +140,26 @@ impl Systemd {
         started.map_err(|failure| named(failure, &what))
     }
 
-    fn start_once(&mut self, unit: &str, properties: &[Property]) -> Result<(), Failure> {
+    /// Awaits the end of the job that starts the unit.
+    ///
+    /// # Errors
+    /// How else it ended, or `Timeout`.
+    pub fn finish(&mut self, unit: &str, job: &Job) -> Result<()> {
+        let finished = self.end_of(unit, "StartTransientUnit", job);
+        finished.map_err(|failure| named(failure, &format!("start the systemd unit `{unit}`")))
+    }
+
+    fn start_once(&mut self, unit: &str, properties: &[Property]) -> Result<Job, Failure> {
         let mut body = Writer::default();
         body.string(unit);
         body.string("replace");
         write_properties(&mut body, properties);
         // No auxiliary units.
         body.array("(sa(sv))", |_| {});
-        self.job(unit, "StartTransientUnit", "ssa(sv)a(sa(sv))", body)
+        self.job("StartTransientUnit", "ssa(sv)a(sa(sv))", body)
     }
 
-    /// Changes properties of the unit until it ends.
+    /// Changes properties of the unit until it ends, and awaits that they hold.
     ///
     /// # Errors
     /// What systemd refuses, or `Timeout`.
@@ -148,7 +169,13 @@ impl Systemd {
         // Not beyond this boot.
         body.bool(true);
         write_properties(&mut body, properties);
-        let set = self.call("SetUnitProperties", "sba(sv)", body);
+        // systemd writes the control files after its answer, and before it takes another question.
+        let set = self
+            .call("SetUnitProperties", "sba(sv)", body)
+            .and_then(|_| {
+                let after = self.ask(OBJECT, INTERFACE, "Version")?;
+                self.answer(after, "Version")
+            });
         set.map(drop)
             .map_err(|failure| named(failure, &format!("change the systemd unit `{unit}`")))
     }
@@ -161,7 +188,9 @@ impl Systemd {
         let mut body = Writer::default();
         body.string(unit);
         body.string("replace");
-        let stopped = self.job(unit, "StopUnit", "ss", body);
+        let stopped = self
+            .job("StopUnit", "ss", body)
+            .and_then(|job| self.end_of(unit, "StopUnit", &job));
         unless_gone(stopped)
             .map(drop)
             .map_err(|failure| named(failure, &format!("stop the systemd unit `{unit}`")))
@@ -198,27 +227,27 @@ impl Systemd {
         self.answer(state, "ActiveState")
     }
 
-    /// Calls a method that returns a job, and awaits the job's end.
-    fn job(
-        &mut self,
-        unit: &str,
-        member: &str,
-        signature: &str,
-        body: Writer,
-    ) -> Result<(), Failure> {
+    /// Calls a method that returns a job.
+    fn job(&mut self, member: &str, signature: &str, body: Writer) -> Result<Job, Failure> {
         // Those of this job have not come yet.
         self.connection.forget_signals();
         let reply = self.call(member, signature, body)?;
-        let job = reply.body().string().map_err(broken)?;
+        let path = reply.body().string().map_err(broken)?.to_owned();
+        let owner = reply.sender;
+        Ok(Job { path, owner })
+    }
+
+    /// Awaits the end of the job that the method `member` has returned.
+    fn end_of(&mut self, unit: &str, member: &str, job: &Job) -> Result<(), Failure> {
         let deadline = self.connection.deadline();
+        let subject = format!("{member} with the end of its job");
         loop {
-            let subject = format!("{member} with the end of its job");
             let signal = self.connection.signal(&subject, deadline, |message| {
                 message.member.as_deref() == Some("JobRemoved")
-                    && ended(message).is_ok_and(|(ended, _)| ended == job)
+                    && ended(message).is_ok_and(|(ended, _)| ended == job.path)
             })?;
             // Anybody on a bus may send signals.
-            if !self.is_from_systemd(&signal, &reply)? {
+            if !self.is_from_owner(&signal, job)? {
                 continue;
             }
             return match ended(&signal).map_err(broken)? {
@@ -228,11 +257,11 @@ impl Systemd {
         }
     }
 
-    /// Whether the signal came from who sent the reply, or from who has taken over its name (as
+    /// Whether the signal came from who has the job, or from who has taken over its name (as
     /// systemd does when it executes itself anew).
-    fn is_from_systemd(&mut self, signal: &Message, reply: &Message) -> Result<bool, Failure> {
+    fn is_from_owner(&mut self, signal: &Message, job: &Job) -> Result<bool, Failure> {
         match &signal.sender {
-            sender if *sender == reply.sender => Ok(true),
+            sender if *sender == job.owner => Ok(true),
             Some(sender) if !self.is_direct => self.connection.owns(sender, NAME),
             _ => Ok(false),
         }

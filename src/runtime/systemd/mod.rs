@@ -15,7 +15,7 @@ mod tests;
 mod unit;
 
 pub use bus::value::Value;
-pub use calls::Systemd;
+pub use calls::{Job, Systemd};
 pub use unit::{Instance, Unit, slice_path};
 
 /// A property of a unit, by its name on the bus.

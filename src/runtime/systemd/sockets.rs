@@ -3,6 +3,7 @@
 use super::bus::address::{self, Target};
 use super::unit::Instance;
 use crate::error::{Error, Kind, Result};
+use crate::sys::file;
 
 /// Where the machine's bus listens (D-Bus specification, "Well-known Message Bus Instances").
 const SYSTEM_BUS: &str = "/run/dbus/system_bus_socket";
@@ -12,6 +13,25 @@ const SYSTEM_PRIVATE: &str = "/run/systemd/private";
 /// Advice where the user's systemd is not found.
 const NO_USER_BUS: &str = "set DBUS_SESSION_BUS_ADDRESS or XDG_RUNTIME_DIR, and have the user's \
                            systemd run without a login: `loginctl enable-linger`";
+
+impl Instance {
+    /// The machine's systemd for root, the user's for everybody else, root of a user namespace
+    /// included.
+    #[must_use]
+    pub fn own() -> Self {
+        let map = file::read_small(c"/proc/self/uid_map").unwrap_or_default();
+        if nix::unistd::geteuid().is_root() && is_whole(&String::from_utf8_lossy(&map)) {
+            Self::System
+        } else {
+            Self::User
+        }
+    }
+}
+
+/// Whether a uid_map is that of no user namespace (user_namespaces(7)).
+fn is_whole(map: &str) -> bool {
+    map.split_whitespace().eq(["0", "0", "4294967295"])
+}
 
 /// The sockets of one systemd.
 #[derive(Debug, PartialEq, Eq)]
@@ -93,6 +113,19 @@ mod tests {
             found.map(|(_, value)| (*value).to_owned())
         };
         of(instance, is_root, variable).map(|sockets| (sockets.bus, sockets.private))
+    }
+
+    #[test]
+    fn a_user_namespace_is_known_by_its_map() {
+        assert!(is_whole("         0          0 4294967295\n"));
+        for map in [
+            "0 1000 1\n",
+            "0 0 4294967295\n1 1 1\n",
+            "",
+            "0 100000 65536\n",
+        ] {
+            assert!(!is_whole(map), "{map}");
+        }
     }
 
     #[test]

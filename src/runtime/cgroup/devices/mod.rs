@@ -20,7 +20,7 @@ use nix::errno::Errno;
 use self::list::List;
 use super::create::Cgroup;
 use super::files::{at, open_file, write};
-use super::placement::Directory;
+use super::placement::{Directory, Driver};
 use crate::config::{DeviceAccess, DeviceKind, DeviceRule};
 use crate::error::{Context, Doing, Error, Kind, Pointer, Result};
 use crate::sys::{bpf, file};
@@ -114,7 +114,7 @@ impl fmt::Display for Access {
 }
 
 /// Whether a rule is about all accesses to all devices, so that nothing before it counts.
-fn is_total(rule: &DeviceRule) -> bool {
+pub(super) fn is_total(rule: &DeviceRule) -> bool {
     let is_any = rule.kind.is_none() && rule.major.is_none() && rule.minor.is_none();
     is_any && Access::of(rule) == Access::ALL
 }
@@ -141,7 +141,11 @@ impl Cgroup {
             return Err(Error::new(Kind::System, "enforce the device rules", why)
                 .hint("mount -t cgroup -o devices cgroup /sys/fs/cgroup/devices"));
         };
-        attach(opened.fd.as_fd(), rules)
+        let others = match self.placement.driver {
+            Driver::Systemd => Others::Stay,
+            _ => Others::Go,
+        };
+        attach(opened.fd.as_fd(), rules, others)
             .at(Path::new(&opened.place.host_path()))
             .during("enforce the device rules")
     }
@@ -185,18 +189,30 @@ fn hinted(error: Error) -> Error {
     }
 }
 
-/// Attaches the new program before it detaches those that an earlier container has left in a
-/// cgroup that was there, so that no access slips through in between.
-fn attach(directory: BorrowedFd<'_>, rules: &[DeviceRule]) -> Result<()> {
+/// What becomes of programs that are not ours.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Others {
+    /// They are of an earlier container in a cgroup that was there.
+    Go,
+    /// They are systemd's, which attaches its own to the cgroup of every unit with devices.
+    Stay,
+}
+
+/// Attaches the new program before it detaches the earlier ones, so that no access slips through
+/// in between.
+fn attach(directory: BorrowedFd<'_>, rules: &[DeviceRule], others: Others) -> Result<()> {
     let earlier = bpf::attached_device_programs(directory).doing("query the device programs")?;
     let program = bpf::load_device_program(&program::compile(rules))
         .doing("load the device program")
         .hint("bpf(2) needs CAP_SYS_ADMIN and a kernel with CONFIG_CGROUP_BPF")?;
     bpf::attach_device_program(directory, program.as_fd()).doing("attach the device program")?;
     for id in earlier {
-        bpf::open_program(id)
-            .and_then(|program| bpf::detach_device_program(directory, program.as_fd()))
-            .doing("detach the earlier device program")?;
+        let program = bpf::open_program(id).doing("open the earlier device program")?;
+        let is_ours = bpf::is_ours(program.as_fd()).doing("look at a device program")?;
+        if is_ours || others == Others::Go {
+            bpf::detach_device_program(directory, program.as_fd())
+                .doing("detach the earlier device program")?;
+        }
     }
     Ok(())
 }

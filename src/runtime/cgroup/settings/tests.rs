@@ -26,6 +26,7 @@ fn placement(v1: &[&str], has_v2: bool) -> Placement {
     Placement {
         driver: Driver::Cgroupfs,
         directories: v1.chain(v2).collect(),
+        unit: None,
     }
 }
 

@@ -13,7 +13,7 @@ use std::path::Path;
 use super::kill::NOT_RUNNING;
 use super::stored;
 use crate::cgroup::settings::settings;
-use crate::cgroup::{Cgroup, controllers};
+use crate::cgroup::{Cgroup, controllers, unit};
 use crate::config::{Config, Resources};
 use crate::error::{Error, Kind, Result};
 use crate::state::{Record, Status, Store};
@@ -60,6 +60,13 @@ fn apply(record: &Record, config: &Config, asked: Asked) -> Result<()> {
     let settings = settings(&resources, &record.cgroup).map_err(source::refusal)?;
     controllers::check(&record.cgroup, &settings)?;
     let changed = cgroup.update(&settings)?;
+    if let Err(error) = unit::update(&record.cgroup, &settings) {
+        return Err(changed.put_back(error));
+    }
+    if record.cgroup.unit.is_some() {
+        // systemd has written its own idea of them.
+        cgroup.rewrite(&settings)?;
+    }
     update_resctrl(record, &asked.schemata).map_err(|error| changed.put_back(error))
 }
 

@@ -183,6 +183,11 @@ impl Connection {
         self.next(is_signal, deadline, subject)
     }
 
+    /// How long the peer has for each further answer.
+    pub(super) fn set_limit(&mut self, limit: Duration) {
+        self.limit = limit;
+    }
+
     /// When a wait that starts now ends.
     pub(super) fn deadline(&self) -> Instant {
         Instant::now() + self.limit

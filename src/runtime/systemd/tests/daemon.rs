@@ -135,7 +135,8 @@ fn a_unit_is_started_and_stopped_over_a_bus() {
         Property::new("AllowedCPUs", Value::bytes(&[1])),
         Property::new("CPUWeight", Value::U64(100)),
     ];
-    systemd.start_transient("web.scope", &properties).unwrap();
+    let job = systemd.start_transient("web.scope", &properties).unwrap();
+    systemd.finish("web.scope", &job).unwrap();
     systemd.set_properties("web.scope", &properties).unwrap();
     systemd.stop("web.scope").unwrap();
     systemd.reset_failed("web.scope").unwrap();
@@ -153,6 +154,7 @@ fn a_unit_is_started_and_stopped_over_a_bus() {
             "Get",
             "StartTransientUnit",
             "SetUnitProperties",
+            "Get",
             "StopUnit",
             "ResetFailedUnit"
         ]
@@ -177,7 +179,8 @@ fn a_stranger_cannot_end_a_job() {
         vec![object(JOB), job_removed(JOB, "done")]
     }));
     let mut systemd = Systemd::connect_to(&bus.sockets(), LIMIT).unwrap();
-    systemd.start_transient("web.scope", &[]).unwrap();
+    let job = systemd.start_transient("web.scope", &[]).unwrap();
+    systemd.finish("web.scope", &job).unwrap();
     drop(systemd);
     drop(bus);
     peer.finish();

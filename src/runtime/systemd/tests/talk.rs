@@ -43,7 +43,8 @@ fn members(systemd: Systemd, peer: Peer) -> Vec<String> {
 
 fn start(systemd: &mut Systemd) -> crate::error::Result<()> {
     let properties = [Property::new("PIDs", Value::numbers([42]))];
-    systemd.start_transient("web.scope", &properties)
+    let job = systemd.start_transient("web.scope", &properties)?;
+    systemd.finish("web.scope", &job)
 }
 
 #[test]
@@ -194,7 +195,10 @@ fn properties_are_changed_for_this_boot() {
     let properties = [Property::new("MemoryMax", Value::U64(1 << 20))];
     systemd.set_properties("web.scope", &properties).unwrap();
     drop(systemd);
-    let call = peer.finish().pop().unwrap();
+    let mut calls = peer.finish();
+    // A question that systemd takes when it has written the files.
+    assert_eq!(calls.pop().unwrap().member.as_deref(), Some("Get"));
+    let call = calls.pop().unwrap();
     assert_eq!(call.signature, "sba(sv)");
     let mut body = call.body();
     assert_eq!(body.string(), Ok("web.scope"));
