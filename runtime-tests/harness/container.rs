@@ -15,6 +15,16 @@ pub struct Container<'t> {
 }
 
 impl<'t> Container<'t> {
+    /// A container that the test has created by a command of its own.
+    ///
+    /// # Panics
+    /// When it does not exist.
+    #[must_use]
+    #[track_caller]
+    pub fn found(test: &'t Test, id: &str, output: Output) -> Self {
+        Self::created(test, id.to_owned(), output)
+    }
+
     #[track_caller]
     pub(crate) fn created(test: &'t Test, id: String, output: Output) -> Self {
         let mut container = Self {

@@ -96,11 +96,10 @@ impl Controller {
         let dir = parent.join("look");
         let _ = fs::create_dir(&parent);
         if self.version == Version::V2 {
+            let owner = file.split('.').next().unwrap_or_default();
             for above in [&self.mount, &parent] {
-                let _ = fs::write(
-                    above.join("cgroup.subtree_control"),
-                    format!("+{}", self.name),
-                );
+                let control = above.join("cgroup.subtree_control");
+                let _ = fs::write(control, format!("+{owner}"));
             }
         }
         fs::create_dir(&dir).expect("make a cgroup to look at");

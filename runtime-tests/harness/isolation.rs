@@ -17,6 +17,9 @@ use std::path::{Path, PathBuf};
 /// Directories covered by a fresh tmpfs.
 pub const COVERED: [&str; 3] = ["/run", "/tmp", "/dev/shm"];
 
+/// Where systemd and the system bus are spoken to: seen through the tmpfs.
+pub const SYSTEMD: [&str; 2] = ["/run/systemd", "/run/dbus"];
+
 /// The only directory of the disk that a test can write to.
 pub const SCRATCH: &str = "/var/tmp";
 
@@ -72,12 +75,19 @@ fn choose_cgroup_view(kind: Kind) -> io::Result<()> {
 fn cover_directories(runtime: &Path) -> io::Result<()> {
     // The binary may lie in a directory about to be covered.
     let held = fs::File::open(runtime)?;
+    let kept = SYSTEMD.map(|dir| fs::File::open(dir).ok());
     for dir in COVERED
         .map(Path::new)
         .into_iter()
         .filter(|dir| dir.exists())
     {
         sys::mount_fs("tmpfs", dir, "mode=1777")?;
+    }
+    for (dir, held) in SYSTEMD.iter().zip(kept) {
+        if let Some(held) = held {
+            fs::create_dir(dir)?;
+            bind_held(&held, Path::new(dir))?;
+        }
     }
     if runtime.exists() {
         return Ok(());
@@ -86,6 +96,11 @@ fn cover_directories(runtime: &Path) -> io::Result<()> {
         fs::create_dir_all(dir)?;
     }
     fs::write(runtime, "")?;
-    let source = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&held));
-    sys::bind(&PathBuf::from(source), runtime)
+    bind_held(&held, runtime)
+}
+
+/// Binds what an open file is, which may be out of sight by now.
+fn bind_held(held: &fs::File, target: &Path) -> io::Result<()> {
+    let source = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(held));
+    sys::bind(&PathBuf::from(source), target)
 }

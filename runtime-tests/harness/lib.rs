@@ -24,6 +24,7 @@
 pub mod block_device;
 pub mod bundle;
 pub mod cgroup;
+pub mod chance;
 pub mod command;
 pub mod container;
 pub mod controller;

@@ -2,7 +2,8 @@
 //!
 //! For Saya alone: a runtime with many threads makes other calls each time.
 
-use crate::{assert_deletes_to_nothing, rounds, sleeping};
+use crate::{assert_deletes_to_nothing, sleeping};
+use runtime_tests::chance::rounds;
 use runtime_tests::oracle::Snapshot;
 use runtime_tests::strace::{Call, Fault, Strace, Whom};
 use runtime_tests::{Bundle, Exit, Kind, Value, cgroup, conformance, json, process, test};
