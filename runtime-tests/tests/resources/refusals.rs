@@ -285,7 +285,12 @@ fn a_memory_limit_in_which_nothing_can_start() {
         let _ = controller(t, "memory", "memory");
         let bundle = with(t, json!({"memory": {"limit": 4096, "swap": 4096}}));
         let create = t.verb_with_bundle("create", &bundle, &[], &t.new_id());
-        let _ = create.run().expect_failure().expect_stderr("memory limit");
+        let refused = create.run().expect_failure().expect_stderr("memory limit");
+        if t.runtime.kind == Kind::Saya {
+            let _ = refused
+                .expect_stderr("/linux/resources/memory/limit")
+                .expect_stderr("OOM killer");
+        }
     });
 }
 

@@ -217,6 +217,17 @@ fn places(program: &Program) -> String {
     format!("the container's PATH is {}", directories.join(":"))
 }
 
+/// The error of an init that the OOM killer ended, by the limit of memory at `limit`.
+pub(super) fn out_of_memory(limit: Option<&Pointer>) -> Error {
+    let why = "the OOM killer ended init: the memory limit is too small to start in";
+    let error = Error::new(Kind::System, "start the container's process", why)
+        .hint("a start needs some hundred KB beside what the program needs");
+    match limit {
+        Some(at) => error.at(at),
+        None => error,
+    }
+}
+
 /// The error of an init that ended without a word.
 #[must_use]
 pub fn vanished(pidfd: &impl AsFd) -> Error {

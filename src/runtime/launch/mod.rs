@@ -260,7 +260,7 @@ impl Nascent {
                 let channel = self.channel()?;
                 match next(channel)? {
                     Some(received) => received,
-                    None => return Err(failure::vanished(&self.child.pidfd)),
+                    None => return Err(self.vanished(plan)),
                 }
             };
             match message.tag {
@@ -283,6 +283,20 @@ impl Nascent {
                 }
             }
         }
+    }
+
+    /// The error of an init that ended without a word: its memory may have been too little.
+    fn vanished(&self, plan: &Plan) -> Error {
+        let error = failure::vanished(&self.child.pidfd);
+        let has_run_out = cgroup::memory_use(self.placement()).is_some_and(|all| all.oom_killed);
+        if !has_run_out {
+            return error;
+        }
+        let limit = plan
+            .settings
+            .iter()
+            .find(|setting| setting.controller == "memory");
+        failure::out_of_memory(limit.map(|setting| &setting.at))
     }
 
     fn work<'a>(&self, plan: &'a Plan) -> Work<'a> {
