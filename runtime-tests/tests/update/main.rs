@@ -1,5 +1,6 @@
 //! `update`: limits of a container that exists, read back from the kernel's files.
 
+mod devices;
 mod document;
 mod flags;
 mod inside;

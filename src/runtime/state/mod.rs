@@ -8,6 +8,7 @@
 //!   state.json          the container exists; written once init is ready
 //!   start               init listens here until it is started …
 //!   started             … and then it is called so: its ctime says when
+//!   devices.json        the device rules, where an update has changed them
 //!   exit.json           how the first process ended
 //! ROOT/.gone.RANDOM/    being removed
 //! ```
@@ -16,6 +17,7 @@
 //! time ([`Entry::observe`]), never stored. Nothing is ever signalled that is not proved ours.
 //! Deliberately absent: the verbs (see `container`).
 
+mod devices;
 mod entry;
 mod files;
 pub mod id;

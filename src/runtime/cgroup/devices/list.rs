@@ -4,11 +4,15 @@
 //! take back an earlier one only as a whole; a hole in a wider entry is refused by name, where
 //! the kernel would silently ignore it.
 
+mod change;
+
 use std::fmt;
 
 use super::{Access, is_total};
 use crate::config::{DeviceAccess, DeviceKind, DeviceRule};
 use crate::error::{Error, Kind, Pointer, Result};
+
+pub use change::Change;
 
 /// What the controller is told.
 #[derive(Debug, PartialEq, Eq)]
@@ -139,7 +143,7 @@ mod tests {
 
     /// The kernel's decision (security/device_cgroup.c): with default deny one entry must grant
     /// all of the access, with default allow none may touch any of it.
-    fn decide(list: &List, request: Request) -> bool {
+    pub(super) fn decide(list: &List, request: Request) -> bool {
         let wanted = Exception {
             kind: request.kind,
             major: Some(request.major),

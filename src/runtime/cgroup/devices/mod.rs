@@ -10,6 +10,7 @@ pub mod list;
 #[cfg(test)]
 pub(super) mod meaning;
 pub mod program;
+mod replace;
 
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -68,6 +69,8 @@ impl Access {
     pub const READ: Self = Self(2);
     /// open(2) for writing
     pub const WRITE: Self = Self(4);
+    /// None of them.
+    const NONE: Self = Self(0);
     /// All three.
     pub const ALL: Self = Self(7);
 
@@ -141,11 +144,7 @@ impl Cgroup {
             return Err(Error::new(Kind::System, "enforce the device rules", why)
                 .hint("mount -t cgroup -o devices cgroup /sys/fs/cgroup/devices"));
         };
-        let others = match self.placement.driver {
-            Driver::Systemd => Others::Stay,
-            _ => Others::Go,
-        };
-        attach(opened.fd.as_fd(), rules, others)
+        attach(opened.fd.as_fd(), rules, Others::of(self.placement.driver))
             .at(Path::new(&opened.place.host_path()))
             .during("enforce the device rules")
     }
@@ -196,6 +195,15 @@ enum Others {
     Go,
     /// They are systemd's, which attaches its own to the cgroup of every unit with devices.
     Stay,
+}
+
+impl Others {
+    fn of(driver: Driver) -> Self {
+        match driver {
+            Driver::Systemd => Self::Stay,
+            _ => Self::Go,
+        }
+    }
 }
 
 /// Attaches the new program before it detaches the earlier ones, so that no access slips through

@@ -232,3 +232,42 @@ fn a_container_without_cgroups_has_no_rules_of_its_own() {
     let cgroup = Cgroup::create(&Placement::default(), &[]).unwrap();
     cgroup.enforce_device_rules(&with_defaults(&[])).unwrap();
 }
+
+/// Devices in both views of the machine: one that only `one` allows, one that none does.
+fn opened(sandbox: &Sandbox, cgroup: &Cgroup) -> Vec<String> {
+    try_inside(sandbox, cgroup.placement(), &["c 10 229 <>", "b 7 7 <"])
+}
+
+#[test]
+fn rules_are_replaced_and_come_back() {
+    let sandbox = Sandbox::new();
+    let one = rules(&["-a *:* rwm", "+c 10:229 rwm"]);
+    let other = rules(&["-a *:* rwm", "+b 7:* rwm"]);
+    let cgroup = enforce(&sandbox, "web", &with_defaults(&one));
+    assert_eq!(opened(&sandbox, &cgroup), ["ok", "open"]);
+    cgroup.replace_device_rules(Some(&one), &other).unwrap();
+    assert_eq!(opened(&sandbox, &cgroup), ["open", "ok"]);
+    cgroup.replace_device_rules(None, &one).unwrap();
+    assert_eq!(opened(&sandbox, &cgroup), ["ok", "open"]);
+}
+
+#[test]
+fn rules_are_replaced_where_all_is_allowed_by_default() {
+    let sandbox = Sandbox::new();
+    let one = rules(&["+a *:* rwm", "-c 10:229 rwm"]);
+    let other = rules(&["+a *:* rwm", "-b 7:* rwm"]);
+    let cgroup = enforce(&sandbox, "web", &with_defaults(&one));
+    assert_eq!(opened(&sandbox, &cgroup), ["open", "ok"]);
+    cgroup.replace_device_rules(Some(&one), &other).unwrap();
+    assert_eq!(opened(&sandbox, &cgroup), ["ok", "open"]);
+    let none = rules(&["-a *:* rwm"]);
+    cgroup.replace_device_rules(Some(&other), &none).unwrap();
+    assert_eq!(opened(&sandbox, &cgroup), ["open", "open"]);
+    // v1 would have to allow all before it denies some.
+    let back = cgroup.replace_device_rules(Some(&none), &one);
+    let is_v1 = cgroup.placement().v1("devices").is_some();
+    assert_eq!(back.is_err(), is_v1, "{back:?}");
+    let all = rules(&["+a *:* rwm"]);
+    cgroup.replace_device_rules(None, &all).unwrap();
+    assert_eq!(opened(&sandbox, &cgroup), ["ok", "ok"]);
+}

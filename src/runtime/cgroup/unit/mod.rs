@@ -18,11 +18,13 @@ use serde::{Deserialize, Serialize};
 
 use super::controllers;
 use super::create::{Cgroup, check_thawed, make};
+use super::devices::with_defaults;
 use super::files::{at, has_line, open_recorded, read_list, write};
 use super::layout::Layout;
 use super::placement::{Directory, Driver, Placement};
 use super::settings::Setting;
-use crate::error::{Context, Error, Kind, Result};
+use crate::config::DeviceRule;
+use crate::error::{Context, Doing, Error, Kind, Result};
 use crate::systemd::{Property, Systemd, Unit, Value};
 
 pub use crate::systemd::Instance;
@@ -246,6 +248,23 @@ pub fn update(placement: &Placement, settings: &[Setting]) -> Result<()> {
         return Ok(());
     }
     systemd.set_properties(&unit.name, &properties)
+}
+
+/// Tells systemd of the unit's new device rules, which are in force already. Under v1 systemd has
+/// written its own idea of them then.
+///
+/// # Errors
+/// What systemd refuses, or that it does not answer.
+pub fn update_devices(placement: &Placement, rules: &[DeviceRule]) -> Result<()> {
+    let Some(unit) = &placement.unit else {
+        return Ok(());
+    };
+    let drivers = std::fs::read_to_string("/proc/devices").doing("read `/proc/devices`")?;
+    let is_v1 = placement.v1("devices").is_some();
+    // An empty list takes back those before it.
+    let mut properties = vec![Property::new("DeviceAllow", Value::pairs([]))];
+    properties.extend(devices::properties(&with_defaults(rules), is_v1, &drivers));
+    Systemd::connect(unit.instance)?.set_properties(&unit.name, &properties)
 }
 
 /// Ends the unit of a container whose processes have ended, and has it forgotten if it has failed.

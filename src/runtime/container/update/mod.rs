@@ -1,9 +1,11 @@
 //! `update`: other resource limits for a container that exists.
 //!
 //! Only what is given changes, and all of it or nothing. The truth about the rest is the kernel:
-//! where one of its files stands for two fields, the other one is read from there. config.json
-//! keeps what the container was created with.
+//! where one of its files stands for two fields, the other one is read from there. Only the device
+//! rules are noted, because the kernel does not show them. config.json keeps what the container was
+//! created with.
 
+mod devices;
 mod merge;
 mod size;
 pub mod source;
@@ -12,11 +14,11 @@ use std::path::Path;
 
 use super::kill::NOT_RUNNING;
 use super::stored;
-use crate::cgroup::settings::settings;
+use crate::cgroup::settings::{Setting, settings};
 use crate::cgroup::{Cgroup, controllers, unit};
 use crate::config::{Config, Resources};
 use crate::error::{Error, Kind, Result};
-use crate::state::{Record, Status, Store};
+use crate::state::{Entry, Record, Status, Store};
 use source::{Asked, Source};
 
 /// What the command line says.
@@ -47,27 +49,33 @@ pub fn update(request: &Request<'_>) -> Result<()> {
     };
     let config = stored::config(&entry, &record)?;
     let asked = request.source.read(config.zero_pids())?;
-    apply(&record, &config, asked).map_err(|error| request.source.located(error))
+    apply(&entry, &record, &config, asked).map_err(|error| request.source.located(error))
 }
 
 fn not_running() -> Error {
     Error::new(Kind::Status, "", NOT_RUNNING)
 }
 
-fn apply(record: &Record, config: &Config, asked: Asked) -> Result<()> {
+fn apply(entry: &Entry, record: &Record, config: &Config, asked: Asked) -> Result<()> {
     let cgroup = Cgroup::open(&record.cgroup)?;
     let resources = merged(&cgroup, config, asked.resources)?;
     let settings = settings(&resources, &record.cgroup).map_err(source::refusal)?;
     controllers::check(&record.cgroup, &settings)?;
     let changed = cgroup.update(&settings)?;
-    if let Err(error) = unit::update(&record.cgroup, &settings) {
-        return Err(changed.put_back(error));
+    // Flags ask for resctrl, documents for devices: neither is to be undone for the other.
+    update_unit(&cgroup, record, &settings)
+        .and_then(|()| update_resctrl(record, &asked.schemata))
+        .and_then(|()| devices::update(entry, config, &cgroup, &resources.devices, &asked.devices))
+        .map_err(|error| changed.put_back(error))
+}
+
+/// Tells systemd, which then writes its own idea of the settings: they are written again.
+fn update_unit(cgroup: &Cgroup, record: &Record, settings: &[Setting]) -> Result<()> {
+    if record.cgroup.unit.is_none() {
+        return Ok(());
     }
-    if record.cgroup.unit.is_some() {
-        // systemd has written its own idea of them.
-        cgroup.rewrite(&settings)?;
-    }
-    update_resctrl(record, &asked.schemata).map_err(|error| changed.put_back(error))
+    unit::update(&record.cgroup, settings)?;
+    cgroup.rewrite(settings)
 }
 
 /// What is asked for, completed by what is in force.

@@ -29,6 +29,8 @@ pub enum Source<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Asked {
     pub(super) resources: Resources,
+    /// The device rules as they are written.
+    pub(super) devices: Value,
     /// Lines for resctrl.
     pub(super) schemata: Vec<String>,
 }
@@ -89,6 +91,7 @@ impl Source<'_> {
         };
         Ok(Asked {
             resources,
+            devices: document.get("devices").cloned().unwrap_or_default(),
             schemata,
         })
     }
