@@ -3,7 +3,9 @@
 //! Everything of podman's is in the test's own directories, and the container's root is a plain
 //! directory, so that neither images nor a network are needed.
 
-use runtime_tests::{Exit, HostMount, Output, Runner, Test, cgroup, conformance, reaper, test};
+use runtime_tests::{
+    Exit, HostMount, Output, Runner, Test, cgroup, conformance, process, reaper, test,
+};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,6 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 struct Podman<'t> {
     test: &'t Test,
     program: PathBuf,
+    manager: &'static str,
     /// podman names a profile where AppArmor is on, which is not what is tested here.
     _no_apparmor: Option<HostMount>,
 }
@@ -35,10 +38,20 @@ impl<'t> Podman<'t> {
         Self {
             test,
             program,
+            manager: "cgroupfs",
             _no_apparmor: apparmor
                 .exists()
                 .then(|| HostMount::bind(Path::new("/dev/null"), apparmor)),
         }
+    }
+
+    /// With systemd making the cgroups.
+    fn with_systemd(mut self) -> Self {
+        if !Path::new("/run/systemd/system").exists() || !Path::new("/run/dbus").exists() {
+            self.test.skip("systemd does not run here");
+        }
+        self.manager = "systemd";
+        self
     }
 
     fn command(&self, verb: &str) -> Runner {
@@ -47,7 +60,8 @@ impl<'t> Podman<'t> {
             .env("CONTAINERS_CONF", &dir("containers.conf"))
             .env("HOME", &dir("home"))
             .args(["--runtime".as_ref(), self.test.runtime.path.as_os_str()])
-            .args(["--cgroup-manager=cgroupfs", "--events-backend=file"])
+            .args([format!("--cgroup-manager={}", self.manager)])
+            .args(["--events-backend=file"])
             .args(["--storage-driver=vfs", "--tmpdir=/run/podman/tmp"])
             .args([
                 format!("--root={}", dir("storage")),
@@ -64,7 +78,9 @@ impl<'t> Podman<'t> {
         // What is tested are limits.
         self.command("run")
             .args(["--network=none", "--security-opt=seccomp=unconfined"])
-            .args([format!("--cgroup-parent=/{}", test::token())])
+            .args(
+                (self.manager == "cgroupfs").then(|| format!("--cgroup-parent=/{}", test::token())),
+            )
             .args(flags)
             .args(["--rootfs".as_ref(), bundle.dir().join("rootfs").as_os_str()])
             .args(["/bin/sh", "-c", script])
@@ -75,6 +91,10 @@ impl<'t> Podman<'t> {
 /// What podman keeps for its next command, and conmon's cgroup.
 impl Drop for Podman<'_> {
     fn drop(&mut self) {
+        // conmon has podman clean up behind a detached container.
+        reaper::wait_until(PATIENCE, |_| {
+            process::descendants().is_empty().then_some(())
+        });
         let _ = fs::remove_dir_all("/run/podman");
         let _ = fs::remove_file("/dev/shm/libpod_lock");
         let root = self.test.runtime.path.file_name().unwrap();
@@ -101,18 +121,47 @@ fn files() -> [&'static str; 3] {
     }
 }
 
+fn assert_limits(podman: &Podman<'_>) {
+    let flags = ["--rm", "--memory=64m", "--cpus=0.5", "--pids-limit=77"];
+    let script = format!("cd /sys/fs/cgroup && cat {}", files().join(" "));
+    let output = podman.run(&flags, &script).expect_success().stdout();
+    let lines: Vec<&str> = output.lines().collect();
+    assert_eq!(lines.len(), 3, "{output}");
+    assert_eq!(lines[0], "67108864");
+    assert!(["50000", "50000 100000"].contains(&lines[1]), "{output}");
+    assert_eq!(lines[2], "77");
+}
+
 #[test]
 fn podman_sets_limits_through_the_runtime() {
+    conformance(|t| assert_limits(&Podman::find(t)));
+}
+
+#[test]
+fn podman_sets_limits_through_the_runtime_and_systemd() {
+    conformance(|t| assert_limits(&Podman::find(t).with_systemd()));
+}
+
+#[test]
+fn podman_updates_limits_through_the_runtime() {
     conformance(|t| {
         let podman = Podman::find(t);
-        let flags = ["--rm", "--memory=64m", "--cpus=0.5", "--pids-limit=77"];
-        let script = format!("cd /sys/fs/cgroup && cat {}", files().join(" "));
-        let output = podman.run(&flags, &script).expect_success().stdout();
-        let lines: Vec<&str> = output.lines().collect();
-        assert_eq!(lines.len(), 3, "{output}");
-        assert_eq!(lines[0], "67108864");
-        assert!(["50000", "50000 100000"].contains(&lines[1]), "{output}");
-        assert_eq!(lines[2], "77");
+        let _ = podman
+            .run(&["--name=web", "--detach", "--memory=64m"], "sleep 1000")
+            .expect_success();
+        let update = podman.command("update").args(["--memory=32m", "web"]).run();
+        let inside = podman
+            .command("exec")
+            .args(["web", "cat"])
+            .args([format!("/sys/fs/cgroup/{}", files()[0])])
+            .run();
+        let removed = podman
+            .command("rm")
+            .args(["--force", "--time=0", "web"])
+            .run();
+        let _ = update.expect_success();
+        assert_eq!(inside.expect_success().stdout(), "33554432\n");
+        let _ = removed.expect_success();
     });
 }
 
