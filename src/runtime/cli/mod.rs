@@ -6,6 +6,7 @@
 mod check;
 mod create;
 mod delete;
+mod events;
 mod exec;
 mod features;
 mod global;
@@ -45,7 +46,7 @@ const VERBS: [&Verb; 20] = [
     &unsupported::CHECKPOINT,
     &create::VERB,
     &delete::VERB,
-    &unsupported::EVENTS,
+    &events::VERB,
     &exec::VERB,
     &features::VERB,
     &kill::VERB,

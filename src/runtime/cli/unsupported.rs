@@ -19,7 +19,6 @@ pub(super) const CHECKPOINT: Verb = verb(
     "checkpoint",
     "checkpoint a running container (not supported yet)",
 );
-pub(super) const EVENTS: Verb = verb("events", "print statistics and events (not supported yet)");
 pub(super) const RESTORE: Verb = verb(
     "restore",
     "restore a container from a checkpoint (not supported yet)",

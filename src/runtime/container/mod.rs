@@ -3,6 +3,7 @@
 pub mod check;
 pub mod create;
 pub mod delete;
+pub mod events;
 pub mod exec;
 pub mod features;
 mod further;
