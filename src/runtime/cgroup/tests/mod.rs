@@ -8,6 +8,7 @@ mod freeze;
 mod life;
 mod oracle;
 mod sandbox;
+mod threads;
 mod update;
 
 use std::process::Command;
