@@ -5,6 +5,7 @@ mod document;
 mod flags;
 mod inside;
 mod refusals;
+mod systemd;
 
 use runtime_tests::{Container, Output, Test, cgroup, json, test};
 use std::fs;
