@@ -1,6 +1,6 @@
 //! What the verbs print: `state`, `list`, `ps`, and the pid file.
 
-use runtime_tests::{Test, conformance, json, process};
+use runtime_tests::{Kind, Test, conformance, json, process};
 use std::fs;
 
 /// Keys of a JSON object in the order of the text.
@@ -30,7 +30,10 @@ fn state_prints_its_keys_in_the_known_order() {
             "annotations",
             "owner",
         ];
-        assert_eq!(keys_in_order(&text), expected, "{text}");
+        let mut keys = keys_in_order(&text);
+        // Saya's own: there where the cgroup has a memory controller.
+        keys.pop_if(|last| t.runtime.kind == Kind::Saya && last == "memory");
+        assert_eq!(keys, expected, "{text}");
     });
 }
 
