@@ -62,21 +62,20 @@ impl OomWatch {
         }
     }
 
-    /// How many events there were since the last time.
-    pub fn take(&mut self) -> u64 {
+    /// How many events there were since the last time; `None` once the cgroup is gone, and the
+    /// descriptor is no longer to be waited on.
+    pub fn take(&mut self) -> Option<u64> {
         match &mut self.kind {
             Watch::V1(counter) => {
                 let count = take_count(counter.as_fd()).unwrap_or(0);
                 // Without its file the cgroup was removed, and that is what was told.
                 let is_there = read(self.cgroup.as_fd(), c"memory.oom_control").is_ok();
-                if is_there { count } else { 0 }
+                is_there.then_some(count)
             }
             Watch::V2(events, known) => {
-                let Ok((looked, now)) = look(self.cgroup.as_fd()) else {
-                    return 0;
-                };
+                let (looked, now) = look(self.cgroup.as_fd()).ok()?;
                 *events = looked;
-                now.saturating_sub(std::mem::replace(known, now))
+                Some(now.saturating_sub(std::mem::replace(known, now)))
             }
         }
     }

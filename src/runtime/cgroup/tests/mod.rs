@@ -6,6 +6,7 @@ mod devices;
 mod enter;
 mod freeze;
 mod life;
+mod oom;
 mod oracle;
 mod sandbox;
 mod threads;

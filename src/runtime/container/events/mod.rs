@@ -107,7 +107,11 @@ impl Teller<'_> {
             let happened = wait_each(&waits, left).doing("wait for events")?;
             let is_over = happened.first() == Some(&true);
             // Also at the end: it may have come with it.
-            for _ in 0..oom.as_mut().map_or(0, OomWatch::take) {
+            let struck = oom.as_mut().and_then(OomWatch::take);
+            if struck.is_none() {
+                oom = None;
+            }
+            for _ in 0..struck.unwrap_or(0) {
                 if !self.tell("oom", None)? {
                     return Ok(());
                 }
