@@ -1,9 +1,11 @@
 //! Golden plans: what real engines' configurations come to, step by step, on a fixed host.
 //!
 //! `bundles/engines/<engine>/config.json` was written by the engine itself (runc 1.1.5 `spec`;
-//! podman 4.3.1 and containerd 1.6.20 for `/bin/sh` without limits and without seccomp), with its
-//! paths made neutral. `plan.txt` beside it is the plan. After a change that is meant:
-//! `BLESS=1 cargo test -p saya --test golden`, and read the diff.
+//! podman 4.3.1 and containerd 1.6.20 for `/bin/sh` without limits and without seccomp;
+//! `podman-limits` by podman with limits of everything), with its paths made neutral. That of
+//! docker is written by hand after what moby writes for `docker run` with limits. `plan.txt`
+//! beside it is the plan, `plan-v1.txt` that of a machine with cgroup v1. After a change that is
+//! meant: `BLESS=1 cargo test -p saya --test golden`, and read the diff.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -42,6 +44,19 @@ fn hybrid() -> Layout {
         mountinfo,
         "4:memory:/\n3:cpu,cpuacct:/\n1:name=systemd:/\n0::/\n",
     )
+}
+
+/// Each controller by itself, and no v2 hierarchy.
+fn legacy() -> Layout {
+    let controllers = ["memory", "cpu", "cpuset", "blkio", "pids", "devices"];
+    let (mut mountinfo, mut own) = (String::new(), String::new());
+    for (index, name) in controllers.iter().enumerate() {
+        let id = 31 + index;
+        let mount = format!("/sys/fs/cgroup/{name} rw - cgroup cgroup rw,{name}");
+        mountinfo.push_str(&format!("{id} 30 0:{id} / {mount}\n"));
+        own.push_str(&format!("{id}:{name}:/\n"));
+    }
+    Layout::parse(&mountinfo, &own)
 }
 
 fn golden(engine: &str, layout: Layout, file: &str) {
@@ -87,6 +102,18 @@ fn the_default_spec() {
 #[test]
 fn podman() {
     golden("podman", unified(), "plan.txt");
+}
+
+#[test]
+fn podman_with_limits() {
+    golden("podman-limits", unified(), "plan.txt");
+    golden("podman-limits", legacy(), "plan-v1.txt");
+}
+
+#[test]
+fn docker_with_limits() {
+    golden("docker", unified(), "plan.txt");
+    golden("docker", legacy(), "plan-v1.txt");
 }
 
 #[test]
