@@ -105,9 +105,12 @@ pub(super) fn pids(root: BorrowedFd<'_>) -> sys::Result<BTreeSet<libc::pid_t>> {
 }
 
 /// Thaws `root` and every cgroup of the v1 freezer below it: a container with a writable freezer may
-/// have frozen some.
+/// have frozen some. A cgroup that was removed meanwhile has nobody to thaw.
 pub(super) fn thaw_v1(root: BorrowedFd<'_>) -> sys::Result<()> {
-    walk(root, v1::thaw, |_, _| Ok(()))
+    match walk(root, v1::thaw, |_, _| Ok(())) {
+        Err(errno) if is_gone(errno) => Ok(()),
+        other => other,
+    }
 }
 
 /// Removes every cgroup below `root` that has no process, leaves first.

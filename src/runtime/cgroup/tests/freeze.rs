@@ -1,10 +1,11 @@
 //! Freezing and thawing.
 
+use std::os::fd::AsFd;
 use std::time::Instant;
 
 use super::sandbox::{Sandbox, soon};
 use super::without_v2;
-use crate::cgroup::{Cgroup, freeze, is_freezing, is_frozen, kill_all, thaw};
+use crate::cgroup::{Cgroup, files, freeze, is_freezing, is_frozen, kill_all, thaw, tree};
 use crate::error::Kind;
 use crate::sys;
 
@@ -79,6 +80,17 @@ fn what_is_frozen_is_killed() {
 fn what_v1_has_frozen_is_killed() {
     let Some(layout) = without_v2() else { return };
     kill_frozen(Sandbox::of(layout));
+}
+
+#[test]
+fn to_thaw_a_cgroup_that_is_gone_is_no_error() {
+    let Some(layout) = without_v2() else { return };
+    let sandbox = Sandbox::of(layout);
+    let cgroup = Cgroup::create(&sandbox.place("gone"), &[]).unwrap();
+    let freezer = cgroup.placement().v1("freezer").unwrap();
+    let open = files::open_recorded(freezer).unwrap().unwrap();
+    cgroup.undo();
+    tree::thaw_v1(open.as_fd()).unwrap();
 }
 
 fn held_above(mut sandbox: Sandbox) {
