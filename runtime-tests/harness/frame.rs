@@ -4,7 +4,7 @@
 use crate::command::take_history;
 use crate::oracle::Snapshot;
 use crate::test::{Test, token};
-use crate::{Runtime, cgroup, deviations, isolation, process, reaper, rootfs};
+use crate::{Driver, Runtime, cgroup, deviations, driver, isolation, process, reaper, rootfs};
 use std::any::Any;
 use std::collections::BTreeSet;
 use std::fs;
@@ -52,6 +52,7 @@ fn in_isolation(name: &str, runtime: &'static Runtime, body: impl FnOnce(&Test))
     isolation::enter(runtime).expect("enter the private view (the suite needs root)");
     drop(take_history());
     reaper::forget();
+    Driver::of_environment().set();
     let before = Snapshot::take();
     let test = Test::new(name, runtime);
     let outcome = catch_unwind(AssertUnwindSafe(|| body(&test)));
@@ -75,6 +76,7 @@ fn in_isolation(name: &str, runtime: &'static Runtime, body: impl FnOnce(&Test))
 /// Whatever happened, nothing of the test stays on the machine.
 fn clean_up() {
     process::kill_strays(&BTreeSet::new());
+    driver::remove_units();
     cgroup::remove_all(&token());
     for entry in fs::read_dir(rootfs::scratch_root())
         .into_iter()

@@ -4,15 +4,16 @@
 //! cgroups, cgroup directories of every hierarchy, mounts of the thread's mount
 //! namespace, namespaces that something still refers to, files in the state
 //! root, `/run`, `/tmp`, `/dev/shm`, message queues, the tests' own directory in
-//! `/var/tmp`, path sockets, network devices and SysV objects.
+//! `/var/tmp`, path sockets, network devices, SysV objects, units of systemd's
+//! where that makes the cgroups.
 //! `tests/oracle.rs` proves for each kind that a leak of it is seen.
 
 use crate::isolation::{COVERED, QUEUES, SYSTEMD};
-use crate::{cgroup, process, reaper, rootfs, test};
+use crate::{Driver, cgroup, driver, process, reaper, rootfs, test};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What is looked at; the keys of a [`Snapshot`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,6 +36,8 @@ pub enum Subject {
     Socket,
     /// A network device of the thread's network namespace.
     NetworkDevice,
+    /// A unit of systemd's, failed ones included.
+    Unit,
     /// A SysV shared memory segment, semaphore set or message queue.
     SysvIpc,
 }
@@ -47,6 +50,15 @@ impl Snapshot {
     /// Looks at everything now.
     #[must_use]
     pub fn take() -> Self {
+        let mut all = Self::take_kernels();
+        for unit in driver::units() {
+            all.add(Subject::Unit, unit);
+        }
+        all
+    }
+
+    /// All but what systemd has to be asked for.
+    fn take_kernels() -> Self {
         let mut all = Self::default();
         for process in process::descendants() {
             all.add(
@@ -86,10 +98,18 @@ impl Snapshot {
     /// have ended: some verbs return when the kernel has still work to do.
     #[must_use]
     pub fn take_settled(before: &Self, patience: Duration) -> Self {
+        let end = Instant::now() + patience;
         reaper::wait_until(patience, |_| {
-            Self::take().beyond(before).is_empty().then_some(())
+            Self::take_kernels().beyond(before).is_empty().then_some(())
         });
-        Self::take()
+        loop {
+            let now = Self::take();
+            let is_clean = now.beyond(before).is_empty();
+            // systemd forgets a unit after its cgroup is gone; the question takes its time.
+            if is_clean || Driver::current() == Driver::Cgroupfs || Instant::now() > end {
+                return now;
+            }
+        }
     }
 
     fn add(&mut self, subject: Subject, item: String) {

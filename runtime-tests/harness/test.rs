@@ -2,7 +2,9 @@
 
 use crate::command::PATIENCE;
 use crate::frame::Skip;
-use crate::{Bundle, Container, Kind, Output, Runner, Runtime, Witness, cgroup, isolation, rootfs};
+use crate::{
+    Bundle, Container, Driver, Kind, Output, Runner, Runtime, Witness, cgroup, isolation, rootfs,
+};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::fs;
@@ -67,7 +69,7 @@ impl Test {
     #[must_use]
     pub fn bundle(&self) -> Bundle {
         let n = self.next();
-        let cgroups_path = format!("/{}/c{n}", token());
+        let cgroups_path = Driver::current().cgroups_path(n);
         Bundle::create(&self.dir.join(format!("bundle{n}")), &cgroups_path)
     }
 
@@ -86,9 +88,10 @@ impl Test {
     /// The runtime with the test's state root and `args`.
     #[must_use]
     pub fn runtime<S: AsRef<std::ffi::OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Runner {
-        Runner::new(&self.runtime.path)
-            .args(["--root", isolation::STATE_ROOT])
-            .args(args)
+        let mut args = args.into_iter().peekable();
+        let runner = Runner::new(&self.runtime.path).args(["--root", isolation::STATE_ROOT]);
+        let verb = args.peek().and_then(|verb| verb.as_ref().to_str());
+        Driver::current().tell(runner, verb).args(args)
     }
 
     /// Runs the runtime with `args` to its end.
@@ -196,6 +199,21 @@ impl Test {
         if self.runtime.kind != kind {
             self.skip(&format!("only {}: {why}", kind.name()));
         }
+    }
+
+    /// Skips the test where systemd makes the cgroups.
+    pub fn only_cgroupfs(&self, why: &str) {
+        if Driver::current() == Driver::Systemd {
+            self.skip(&format!("not with the systemd driver: {why}"));
+        }
+    }
+
+    /// Has systemd make the cgroups; skips the test where it does not run.
+    pub fn use_systemd(&self) {
+        if !crate::driver::is_booted() {
+            self.skip("systemd is not PID 1");
+        }
+        Driver::Systemd.set();
     }
 
     pub(crate) fn delete_containers(&self) {

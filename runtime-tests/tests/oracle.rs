@@ -3,7 +3,7 @@
 
 use runtime_tests::oracle::{Snapshot, Subject};
 use runtime_tests::{
-    Exit, Rendezvous, Runner, Test, cgroup, conformance, process, reaper, sys, test,
+    Exit, Rendezvous, Runner, Test, cgroup, conformance, driver, process, reaper, sys, test,
 };
 use std::collections::BTreeSet;
 use std::fs;
@@ -81,6 +81,23 @@ fn an_orphan_is_seen_and_killed() {
         assert_seen(&before, Subject::Process, "probe");
         process::kill_strays(&BTreeSet::new());
         assert_eq!(process::descendants(), []);
+    });
+}
+
+#[test]
+fn a_failed_unit_is_seen() {
+    conformance(|t| {
+        t.use_systemd();
+        let before = Snapshot::take();
+        let unit = format!("{}-forgotten.service", test::token());
+        let _ = Runner::new(Path::new("/usr/bin/systemd-run"))
+            .args(["--quiet"])
+            .args(["--service-type=oneshot", "--unit", &unit, "false"])
+            .run()
+            .expect_failure();
+        assert_seen(&before, Subject::Unit, &unit);
+        let _ = driver::systemctl(["reset-failed", &unit]);
+        assert_eq!(Snapshot::take().beyond(&before), []);
     });
 }
 

@@ -68,12 +68,15 @@ impl Systemd {
     pub(super) fn connect_to(sockets: &Sockets, limit: Duration) -> Result<Self> {
         let is_absent =
             |error: &Error| matches!(error.errno(), Some(Errno::ENOENT | Errno::ECONNREFUSED));
-        let connected = match (Connection::open(&sockets.bus, limit), &sockets.private) {
-            (Err(error), Some(private)) if is_absent(&error) => {
-                Connection::open(std::slice::from_ref(private), limit)
-                    .and_then(|connection| Self::over(connection, true))
-            }
-            (connection, _) => connection.and_then(|connection| Self::over(connection, false)),
+        let connected = match Connection::open(&sockets.bus, limit) {
+            Err(no_bus) if is_absent(&no_bus) => match &sockets.private {
+                None => Err(no_bus),
+                Some(private) => match Connection::open(std::slice::from_ref(private), limit) {
+                    Err(error) if is_absent(&error) => Err(no_bus),
+                    connection => connection.and_then(|connection| Self::over(connection, true)),
+                },
+            },
+            connection => connection.and_then(|connection| Self::over(connection, false)),
         };
         connected.map_err(|error| error.during("connect to systemd").hint(sockets.hint))
     }

@@ -55,14 +55,19 @@ pub(super) fn of(
 ) -> Result<Sockets> {
     let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
     match instance {
-        Instance::System => Ok(Sockets {
-            bus: match variable("DBUS_SYSTEM_BUS_ADDRESS") {
-                Some(list) => addresses("DBUS_SYSTEM_BUS_ADDRESS", &list)?,
-                None => vec![Target::Path(SYSTEM_BUS.to_owned())],
-            },
-            private: is_root.then(|| Target::Path(SYSTEM_PRIVATE.to_owned())),
-            hint: "is systemd running here? The cgroupfs driver works without it",
-        }),
+        Instance::System => {
+            let named = variable("DBUS_SYSTEM_BUS_ADDRESS");
+            Ok(Sockets {
+                // Who names a bus means that one.
+                private: (is_root && named.is_none())
+                    .then(|| Target::Path(SYSTEM_PRIVATE.to_owned())),
+                bus: match named {
+                    Some(list) => addresses("DBUS_SYSTEM_BUS_ADDRESS", &list)?,
+                    None => vec![Target::Path(SYSTEM_BUS.to_owned())],
+                },
+                hint: "is systemd running here? The cgroupfs driver works without it",
+            })
+        }
         Instance::User => {
             let runtime_dir = variable("XDG_RUNTIME_DIR");
             let below = |path: &str| {
@@ -138,8 +143,8 @@ mod tests {
         );
         assert_eq!(find(Instance::System, true, &[]).unwrap(), (bus, private));
         let elsewhere = [("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/x;unix:path=/y")];
-        let (bus, _) = find(Instance::System, true, &elsewhere).unwrap();
-        assert_eq!(bus, paths(&["/x", "/y"]));
+        let found = find(Instance::System, true, &elsewhere).unwrap();
+        assert_eq!(found, (paths(&["/x", "/y"]), None));
     }
 
     #[test]
