@@ -80,9 +80,9 @@ fn limits(number: u64) -> (Value, Vec<Expected>) {
     let all = [
         (
             Controller::find("memory", "memory"),
-            ("memory", json!({"limit": memory})),
-            format!("memory.limit_in_bytes={memory}"),
-            format!("memory.max={memory}"),
+            ("memory", json!({"limit": memory, "reservation": 1 << 25})),
+            format!("memory.limit_in_bytes={memory}\nmemory.soft_limit_in_bytes=33554432"),
+            format!("memory.max={memory}\nmemory.low=33554432"),
         ),
         (
             Controller::find("pids", "pids"),
@@ -92,9 +92,12 @@ fn limits(number: u64) -> (Value, Vec<Expected>) {
         ),
         (
             Controller::find("cpu", "cpu"),
-            ("cpu", json!({"quota": quota, "period": 100_000})),
-            format!("cpu.cfs_quota_us={quota}"),
-            format!("cpu.max={quota} 100000"),
+            (
+                "cpu",
+                json!({"quota": quota, "period": 100_000, "shares": 1 << 18}),
+            ),
+            format!("cpu.cfs_quota_us={quota}\ncpu.shares=262144"),
+            format!("cpu.max={quota} 100000\ncpu.weight=10000"),
         ),
     ];
     // Beside v1, runc has no use for this one of v2.
@@ -116,11 +119,11 @@ fn limits(number: u64) -> (Value, Vec<Expected>) {
             continue;
         };
         resources[name] = value;
-        let line = match controller.version {
+        let lines = match controller.version {
             Version::V1 => v1,
             Version::V2 => v2,
         };
-        expected.push((controller, vec![line]));
+        expected.push((controller, lines.lines().map(str::to_owned).collect()));
     }
     (resources, expected)
 }
