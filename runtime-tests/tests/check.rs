@@ -170,6 +170,27 @@ fn plan_prints_the_steps_with_their_fields() {
 }
 
 #[test]
+fn plan_shows_the_unit_that_systemd_makes_for_init() {
+    conformance(|t| {
+        t.only(Kind::Saya, ONLY);
+        let path = json!("a-b.slice:x:y");
+        let bundle = t
+            .bundle()
+            .set("/linux/cgroupsPath", path)
+            .set("/linux/resources/pids/limit", json!(5));
+        let text = call(t, "plan", &bundle, &[]).expect_success().stdout();
+        let line = |words: &str| {
+            let found = text.lines().position(|line| line.contains(words));
+            found.unwrap_or_else(|| panic!("no step with {words:?} in\n{text}"))
+        };
+        let unit = line("have systemd make `x-y.scope` in `a-b.slice`");
+        assert!(line("clone init") < unit, "{text}");
+        assert!(unit < line("/linux/resources/pids/limit"), "{text}");
+        assert!(!text.contains("create cgroup `"), "{text}");
+    });
+}
+
+#[test]
 fn plan_json_has_a_record_per_step() {
     conformance(|t| {
         t.only(Kind::Saya, ONLY);

@@ -138,6 +138,7 @@ fn a_paused_container_is_deleted_by_force_alone() {
 fn without_a_cgroup_nothing_can_be_paused() {
     conformance(|t| {
         t.only(Kind::Saya, "others have no such containers");
+        t.only_cgroupfs("here the driver is none at all");
         let id = t.new_id();
         let bundle = t.bundle().args(["/bin/probe", "sleep"]);
         let flags = ["--cgroup-manager", "disabled", "--detach"];

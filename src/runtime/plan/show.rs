@@ -32,29 +32,48 @@ pub struct Line {
 /// All steps of a plan in their order.
 #[must_use]
 pub fn lines(plan: &Plan) -> Vec<Line> {
-    let mut lines = parent_lines(plan);
-    lines.extend(plan.steps.iter().map(|step| Line {
-        by: "init",
-        step: operation(&step.op, &plan.namespaces),
-        at: step.at.as_str().to_owned(),
-    }));
+    let mut lines = Vec::new();
+    if plan.cgroup.unit.is_none() {
+        lines.extend(cgroup_lines(plan));
+    }
+    lines.extend(parent_lines(plan));
+    for step in &plan.steps {
+        lines.push(Line {
+            by: "init",
+            step: operation(&step.op, &plan.namespaces),
+            at: step.at.as_str().to_owned(),
+        });
+        if matches!(step.op, Op::Request(Request::Unit)) {
+            lines.extend(cgroup_lines(plan));
+        }
+    }
     lines
 }
 
-fn parent_lines(plan: &Plan) -> Vec<Line> {
+/// A step of the parent's.
+fn by_parent(step: String, at: &str) -> Line {
+    Line {
+        by: "parent",
+        step,
+        at: at.to_owned(),
+    }
+}
+
+/// The cgroups and what is set in them: before init is there, or when it asks for its unit.
+fn cgroup_lines(plan: &Plan) -> Vec<Line> {
     let mut lines = Vec::new();
-    let mut add = |step: String, at: &str| {
-        lines.push(Line {
-            by: "parent",
-            step,
-            at: at.to_owned(),
-        });
-    };
-    for directory in &plan.cgroup.directories {
-        add(
-            format!("create cgroup `{}`", directory.host_path()),
+    let mut add = |step: String, at: &str| lines.push(by_parent(step, at));
+    match &plan.cgroup.unit {
+        Some(unit) => add(
+            format!("have systemd make `{}` in `{}`", unit.name, unit.slice),
             "/linux/cgroupsPath",
-        );
+        ),
+        None => {
+            for directory in &plan.cgroup.directories {
+                let step = format!("create cgroup `{}`", directory.host_path());
+                add(step, "/linux/cgroupsPath");
+            }
+        }
     }
     for rule in &plan.device_rules {
         add(rule_text(rule), rule.at.as_str());
@@ -65,6 +84,12 @@ fn parent_lines(plan: &Plan) -> Vec<Line> {
     if let Some((uid, at)) = &plan.cgroup_owner {
         add(format!("give the cgroup to user {uid}"), at.as_str());
     }
+    lines
+}
+
+fn parent_lines(plan: &Plan) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let mut add = |step: String, at: &str| lines.push(by_parent(step, at));
     for join in &plan.namespaces.joins {
         let path = text(&join.path);
         add(
@@ -259,7 +284,7 @@ const fn ask(request: Request) -> &'static str {
         Request::NetDevices => "have the network devices moved in",
         Request::RuntimeHooks => "have the prestart and createRuntime hooks run",
         Request::ContainerHooks => "have the createContainer hooks run",
-        Request::Unit => "have systemd make the container's unit",
+        Request::Unit => "have the container's systemd unit made",
     }
 }
 
