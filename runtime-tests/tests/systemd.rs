@@ -6,7 +6,9 @@
 use runtime_tests::command::Runner;
 use runtime_tests::driver::systemctl;
 use runtime_tests::oracle::{Snapshot, Subject};
-use runtime_tests::{Bundle, Container, Kind, Test, Value, conformance, json, sys, test};
+use runtime_tests::{
+    Bundle, Container, Controller, Kind, Test, Value, Version, conformance, json, sys, test,
+};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
@@ -116,6 +118,30 @@ fn an_update_is_told_to_systemd() {
         let _ = systemctl(["daemon-reload"]);
         assert_eq!(property(&unit, "TasksMax"), "55");
         assert_eq!(container.status(), "running");
+    });
+}
+
+#[test]
+fn an_update_of_one_limit_leaves_the_others_exact() {
+    conformance(|t| {
+        t.use_systemd();
+        t.only(Kind::Saya, "others leave what systemd makes of it");
+        let cpu = Controller::find("cpu", "cpu").expect("a controller for the CPU");
+        let resources = json!({"cpu": {"quota": 33_333, "period": 90_000}});
+        let container = t.start(&sleeping(t).set("/linux/resources", resources));
+        let quota = || {
+            let dir = cpu.cgroup_of(container.pid);
+            let (file, text) = match cpu.version {
+                Version::V1 => ("cpu.cfs_quota_us", "33333"),
+                Version::V2 => ("cpu.max", "33333 90000"),
+            };
+            let found = std::fs::read_to_string(dir.join(file)).expect("read the quota");
+            assert_eq!(found.trim(), text);
+        };
+        quota();
+        let update = ["update", "--cpu-share", "512", &container.id];
+        let _ = t.call(update).expect_success();
+        quota();
     });
 }
 

@@ -52,14 +52,6 @@ impl Cgroup {
         }
     }
 
-    /// Writes `settings` once more.
-    ///
-    /// # Errors
-    /// The first setting that the kernel refused, at its field.
-    pub fn rewrite(&self, settings: &[Setting]) -> Result<()> {
-        in_some_order(settings.iter(), |setting| self.set(setting))
-    }
-
     /// How the file that will be written is now.
     fn old(&self, setting: &Setting) -> Option<Old<'_>> {
         let directory = self.home(setting)?;

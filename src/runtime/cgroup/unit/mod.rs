@@ -6,6 +6,7 @@
 //! the cgroups, so that every later verb knows it without a flag.
 
 mod devices;
+mod exact;
 mod properties;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ use crate::systemd::{Property, Systemd, Unit, Value};
 
 pub use crate::systemd::Instance;
 pub use crate::systemd::annotations::PREFIX as ANNOTATIONS;
+use exact::Exact;
 pub use properties::{Wanted, properties, resources};
 
 /// What the properties of a unit are, for who keeps them.
@@ -233,13 +235,13 @@ fn enter(
     Ok(())
 }
 
-/// Tells systemd of the unit's new settings, which are written already. systemd is coarser than
-/// the files: they are to be written again after it.
+/// Tells systemd of the unit's new settings, which are in the files of `cgroup` already. They are
+/// as exact afterwards.
 ///
 /// # Errors
 /// What systemd refuses, or that it does not answer.
-pub fn update(placement: &Placement, settings: &[Setting]) -> Result<()> {
-    let Some(unit) = &placement.unit else {
+pub fn update(cgroup: &Cgroup, settings: &[Setting]) -> Result<()> {
+    let Some(unit) = &cgroup.placement.unit else {
         return Ok(());
     };
     let mut systemd = Systemd::connect(unit.instance)?;
@@ -247,7 +249,9 @@ pub fn update(placement: &Placement, settings: &[Setting]) -> Result<()> {
     if properties.is_empty() {
         return Ok(());
     }
-    systemd.set_properties(&unit.name, &properties)
+    let exact = Exact::of(cgroup);
+    systemd.set_properties(&unit.name, &properties)?;
+    exact.put_back()
 }
 
 /// Tells systemd of the unit's new device rules, which are in force already. Under v1 systemd has

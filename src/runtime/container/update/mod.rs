@@ -14,7 +14,7 @@ use std::path::Path;
 
 use super::kill::NOT_RUNNING;
 use super::stored;
-use crate::cgroup::settings::{Setting, settings};
+use crate::cgroup::settings::settings;
 use crate::cgroup::{Cgroup, controllers, unit};
 use crate::config::{Config, Resources};
 use crate::error::{Error, Kind, Result};
@@ -63,19 +63,10 @@ fn apply(entry: &Entry, record: &Record, config: &Config, asked: Asked) -> Resul
     controllers::check(&record.cgroup, &settings)?;
     let changed = cgroup.update(&settings)?;
     // Flags ask for resctrl, documents for devices: neither is to be undone for the other.
-    update_unit(&cgroup, record, &settings)
+    unit::update(&cgroup, &settings)
         .and_then(|()| update_resctrl(record, &asked.schemata))
         .and_then(|()| devices::update(entry, config, &cgroup, &resources.devices, &asked.devices))
         .map_err(|error| changed.put_back(error))
-}
-
-/// Tells systemd, which then writes its own idea of the settings: they are written again.
-fn update_unit(cgroup: &Cgroup, record: &Record, settings: &[Setting]) -> Result<()> {
-    if record.cgroup.unit.is_none() {
-        return Ok(());
-    }
-    unit::update(&record.cgroup, settings)?;
-    cgroup.rewrite(settings)
 }
 
 /// What is asked for, completed by what is in force.
