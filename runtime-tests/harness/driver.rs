@@ -61,13 +61,13 @@ impl Driver {
         }
     }
 
-    /// Lets a command of the runtime, which starts with `verb`, use the driver.
+    /// What a command of the runtime, which starts with `verb`, is told.
     #[must_use]
-    pub(crate) fn tell(self, runner: Runner, verb: Option<&str>) -> Runner {
+    pub(crate) fn flags(self, verb: Option<&str>) -> &'static [&'static str] {
         if self == Self::Systemd && verb.is_some_and(|verb| TOLD.contains(&verb)) {
-            runner.args(["--systemd-cgroup"])
+            &["--systemd-cgroup"]
         } else {
-            runner
+            &[]
         }
     }
 }

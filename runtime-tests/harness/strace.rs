@@ -5,7 +5,7 @@
 //! its name and its number among those of that name.
 
 use crate::isolation::STATE_ROOT;
-use crate::{Runner, Test};
+use crate::{Driver, Runner, Test};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
@@ -106,6 +106,7 @@ impl<'t> Strace<'t> {
             .args(options)
             .args([&self.test.runtime.path])
             .args(["--root", STATE_ROOT])
+            .args(Driver::current().flags(words.first().copied()))
             .args(words)
     }
 

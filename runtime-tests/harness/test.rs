@@ -91,7 +91,7 @@ impl Test {
         let mut args = args.into_iter().peekable();
         let runner = Runner::new(&self.runtime.path).args(["--root", isolation::STATE_ROOT]);
         let verb = args.peek().and_then(|verb| verb.as_ref().to_str());
-        Driver::current().tell(runner, verb).args(args)
+        runner.args(Driver::current().flags(verb)).args(args)
     }
 
     /// Runs the runtime with `args` to its end.

@@ -6,6 +6,9 @@ use runtime_tests::{Bundle, Container, Exit, Kind, Output, Test, cgroup, conform
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// Why these are no tests of another driver.
+const PATHS: &str = "systemd places units, not paths";
+
 /// A cgroup in each hierarchy, by the hierarchy's field of /proc/PID/cgroup.
 fn cgroups(pid: i32) -> Vec<(String, PathBuf)> {
     let table = read(Path::new(&format!("/proc/{pid}/cgroup")));
@@ -43,6 +46,7 @@ fn assert_at(container: &Container<'_>, path: &str, base: impl Fn(&str, &Path) -
 #[test]
 fn an_absolute_path_is_below_the_root_of_each_hierarchy() {
     conformance(|t| {
+        t.only_cgroupfs(PATHS);
         let path = format!("{}/deep/er", test::token());
         let bundle = t
             .bundle()
@@ -74,6 +78,7 @@ fn beside_or_below(controllers: &str, own: &Path) -> PathBuf {
 #[test]
 fn a_relative_path_is_where_the_runtime_is() {
     conformance(|t| {
+        t.only_cgroupfs(PATHS);
         let path = format!("{}-relative", test::token());
         let bundle = t.bundle().set("/linux/cgroupsPath", json!(path));
         assert_at(&t.create(&bundle), &path, beside_or_below);
@@ -83,6 +88,7 @@ fn a_relative_path_is_where_the_runtime_is() {
 #[test]
 fn without_a_path_the_cgroup_has_the_name_of_the_container() {
     conformance(|t| {
+        t.only_cgroupfs(PATHS);
         let container = t.create(&t.bundle().remove("/linux/cgroupsPath"));
         assert_at(&container, &container.id, beside_or_below);
     });
@@ -113,6 +119,7 @@ fn create_again(t: &Test, bundle: &Bundle) -> Output {
 #[test]
 fn a_cgroup_with_processes_is_refused_and_they_live_on() {
     conformance(|t| {
+        t.only_cgroupfs(PATHS);
         let bundle = t.bundle().args(["/bin/probe", "sleep"]);
         let first = t.start(&bundle);
         let _ = create_again(t, &bundle)
@@ -147,6 +154,7 @@ fn made_before(name: &str) -> Vec<PathBuf> {
 #[test]
 fn an_empty_cgroup_that_is_there_is_taken() {
     conformance(|t| {
+        t.only_cgroupfs(PATHS);
         let made = made_before("empty");
         let path = format!("/{}/empty", test::token());
         let bundle = t.bundle().set("/linux/cgroupsPath", json!(path));
@@ -166,6 +174,7 @@ fn an_empty_cgroup_that_is_there_is_taken() {
 #[test]
 fn a_frozen_cgroup_is_refused() {
     conformance(|t| {
+        t.only_cgroupfs(PATHS);
         let made = made_before("frozen");
         let freeze = |v1: &str, v2: &str| {
             for dir in &made {
@@ -190,6 +199,7 @@ fn a_frozen_cgroup_is_refused() {
 #[test]
 fn the_form_of_the_other_driver_is_refused() {
     conformance(|t| {
+        t.only_cgroupfs(PATHS);
         t.only(Kind::Saya, "crun takes it for a name");
         let bundle = t
             .bundle()

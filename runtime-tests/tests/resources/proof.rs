@@ -24,7 +24,7 @@ impl Driver {
     /// Skips the test where the driver cannot be used.
     fn check(self, t: &Test) {
         if self == Self::Cgroupfs {
-            return;
+            return t.only_cgroupfs("this is the proof for the other one");
         }
         if read(Path::new("/proc/1/comm")).trim() != "systemd" {
             t.skip("systemd is not PID 1");

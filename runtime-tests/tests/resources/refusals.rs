@@ -3,7 +3,7 @@
 
 use crate::controller;
 use runtime_tests::{
-    Bundle, Controller, Kind, Test, Value, Version, cgroup, conformance, host_mount, json,
+    Bundle, Controller, Driver, Kind, Test, Value, Version, cgroup, conformance, host_mount, json,
 };
 
 /// `create` is refused. Saya names the field and says `words`.
@@ -286,7 +286,8 @@ fn a_memory_limit_in_which_nothing_can_start() {
         let bundle = with(t, json!({"memory": {"limit": 4096, "swap": 4096}}));
         let create = t.verb_with_bundle("create", &bundle, &[], &t.new_id());
         let refused = create.run().expect_failure().expect_stderr("memory limit");
-        if t.runtime.kind == Kind::Saya {
+        // systemd removes the cgroup with its last process, and the kernel's count with it.
+        if t.runtime.kind == Kind::Saya && Driver::current() == Driver::Cgroupfs {
             let _ = refused
                 .expect_stderr("/linux/resources/memory/limit")
                 .expect_stderr("OOM killer");

@@ -106,8 +106,11 @@ pub fn properties(wanted: &Wanted<'_>) -> Result<Vec<Property>> {
         properties.push(Property::new("Delegate", Value::Bool(true)));
     }
     properties.extend(accounting(wanted.placement));
+    // systemd has a default, which nobody has asked for.
+    properties.push(Property::new("TasksMax", Value::U64(INFINITY)));
     let resources = resources(wanted.settings, wanted.version);
     let names = annotations_of(wanted, &resources)?;
+    properties.retain(|usual| resources.iter().all(|asked| asked.name != usual.name));
     properties.extend(resources);
     properties.extend(devices::properties(
         wanted.device_rules,
@@ -402,6 +405,7 @@ mod tests {
         assert_eq!(of_name("Delegate"), [Value::Bool(true)]);
         assert_eq!(of_name("Slice"), [Value::Str("system.slice".to_owned())]);
         assert_eq!(of_name("MemoryMax"), [Value::U64(5)]);
+        assert_eq!(of_name("TasksMax"), [Value::U64(INFINITY)]);
         let description = Value::Str("saya container web".to_owned());
         assert_eq!(of_name("Description"), [description]);
     }
