@@ -19,6 +19,7 @@ pub mod log;
 pub mod plan;
 pub mod protocol;
 pub mod resctrl;
+pub mod seccomp;
 pub mod state;
 pub mod sys;
 pub mod systemd;

@@ -6,6 +6,8 @@
 //!   ◄──────────────── Request(kind)    (network devices, hooks; as often as planned)
 //!   Continue ───────────────────────►
 //!   ◄───────────────── Console + fd    (the pty's master, SCM_RIGHTS)
+//!   ◄───────────── Listener(number)    (a seccomp filter with notifications is loaded)
+//!   Continue ───────────────────────►  (the agent has a copy of the descriptor)
 //!   ◄──────────────────────── Ready
 //!   writes state.json
 //!   Continue ───────────────────────►  clears its parent-death signal
@@ -40,6 +42,8 @@ pub enum Tag {
     Continue = 5,
     /// start: execute the program.
     Start = 6,
+    /// init: notifications of its seccomp filter come in on its descriptor `item`.
+    Listener = 7,
 }
 
 impl Tag {
@@ -51,6 +55,7 @@ impl Tag {
             Self::Ready,
             Self::Continue,
             Self::Start,
+            Self::Listener,
         ]
         .into_iter()
         .find(|tag| *tag as u32 == raw)
@@ -113,10 +118,12 @@ pub enum Stage {
     NotProc = 24,
     /// The container's null device in place of the host's.
     NullDevice = 25,
+    /// Telling the parent of the seccomp filter's listener.
+    Listener = 26,
 }
 
 impl Stage {
-    const LAST: u32 = Self::NullDevice as u32;
+    const LAST: u32 = Self::Listener as u32;
 
     fn from_raw(raw: u32) -> Self {
         const ALL: [Stage; Stage::LAST as usize + 1] = [
@@ -146,6 +153,7 @@ impl Stage {
             Stage::NotInPath,
             Stage::NotProc,
             Stage::NullDevice,
+            Stage::Listener,
         ];
         ALL.get(raw as usize).copied().unwrap_or(Self::Whole)
     }

@@ -96,6 +96,7 @@ fn read(document: &Cursor, bundle: &str) -> Option<Config> {
         personality: linux::personality(&linux),
         memory_policy: linux::memory_policy(&linux),
         intel_rdt: linux::intel_rdt(&linux),
+        seccomp: linux::seccomp(&linux),
         warnings: Vec::new(),
         namespaces,
         version: version?.text,
@@ -205,9 +206,6 @@ fn annotations(document: &Cursor) -> std::collections::BTreeMap<String, String> 
 /// Parts of `linux` that isolate a container: refused, never ignored.
 fn refuse_unsupported(linux: &Cursor) {
     namespaces::refuse_id_maps(linux);
-    if let Some(seccomp) = linux.member("seccomp") {
-        seccomp.unsupported("seccomp is");
-    }
     if linux.text_at("mountLabel").is_some()
         && let Some(label) = linux.member("mountLabel")
     {

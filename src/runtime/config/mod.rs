@@ -28,7 +28,7 @@ use crate::error::Pointer;
 
 pub use fault::Fault;
 pub use hooks::{Hook, HookKind, Hooks};
-pub use linux::{Device, DeviceKind, IntelRdt, MemoryPolicy, NetDevice, Sysctl};
+pub use linux::{Device, DeviceKind, IntelRdt, MemoryPolicy, NetDevice, Seccomp, Sysctl};
 pub use mounts::{Mount, MountKind, Propagation};
 pub use namespaces::{NamespaceKind, NamespaceSource, Namespaces, TimeOffsets};
 pub use process::{Capabilities, Process};
@@ -81,6 +81,8 @@ pub struct Config {
     pub memory_policy: Option<MemoryPolicy>,
     /// `linux.intelRdt`.
     pub intel_rdt: Option<IntelRdt>,
+    /// `linux.seccomp`.
+    pub seccomp: Option<Seccomp>,
     /// Things worth a warning that stop nothing: unknown capabilities, deprecated forms. Each
     /// begins with the pointer of its field.
     pub warnings: Vec<String>,

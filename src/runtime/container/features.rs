@@ -4,11 +4,14 @@ use serde::Serialize;
 
 use super::state::SPEC_VERSION;
 use crate::cgroup::unit;
+use crate::config::linux::seccomp as seccomp_words;
 use crate::config::linux::{memory_policy_flags, memory_policy_modes};
 use crate::config::mounts::option_names;
 use crate::config::process::capability_names;
 use crate::config::{HookKind, NamespaceKind};
 use crate::error::{Error, Kind, Result};
+use crate::seccomp::NATIVE;
+use crate::sys::seccomp as kernel;
 
 /// Lowest version of the runtime spec whose configurations are taken.
 const LEAST_SPEC_VERSION: &str = "1.0.0";
@@ -31,7 +34,7 @@ struct Linux {
     namespaces: Vec<&'static str>,
     capabilities: Vec<String>,
     cgroup: Cgroup,
-    seccomp: Enabled,
+    seccomp: Seccomp,
     apparmor: Enabled,
     selinux: Enabled,
     intel_rdt: IntelRdt,
@@ -60,6 +63,17 @@ struct IntelRdt {
 #[derive(Serialize)]
 struct Enabled {
     enabled: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Seccomp {
+    enabled: bool,
+    actions: Vec<&'static str>,
+    operators: Vec<&'static str>,
+    archs: Vec<&'static str>,
+    known_flags: Vec<&'static str>,
+    supported_flags: Vec<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -117,7 +131,7 @@ fn linux() -> Linux {
             systemd_user: true,
             rdma: false,
         },
-        seccomp: NO,
+        seccomp: seccomp(),
         apparmor: NO,
         selinux: NO,
         intel_rdt: IntelRdt {
@@ -134,6 +148,24 @@ fn linux() -> Linux {
     }
 }
 
+/// What is known, and of the flags what this kernel takes, too.
+fn seccomp() -> Seccomp {
+    // WAIT_KILLABLE_RECV is refused without a listener.
+    let takes = |flag: u32| flag == 0 || kernel::knows_flags(flag | kernel::NEW_LISTENER);
+    let flags = || seccomp_words::flag_names();
+    Seccomp {
+        enabled: NATIVE.is_some(),
+        actions: seccomp_words::action_names().collect(),
+        operators: seccomp_words::operator_names().collect(),
+        archs: seccomp_words::architecture_names().collect(),
+        known_flags: flags().map(|(name, _)| name).collect(),
+        supported_flags: flags()
+            .filter(|(_, flag)| takes(*flag))
+            .map(|(name, _)| name)
+            .collect(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,7 +178,14 @@ mod tests {
         let linux = read.linux().as_ref().unwrap();
         assert_eq!(linux.namespaces().as_ref().map(Vec::len), Some(8));
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(value["linux"]["seccomp"]["enabled"], false);
+        let seccomp = &value["linux"]["seccomp"];
+        assert_eq!(seccomp["enabled"], true);
+        assert_eq!(seccomp["actions"].as_array().map(Vec::len), Some(9));
+        let flags = seccomp["supportedFlags"].as_array().unwrap();
+        assert!(
+            flags.contains(&"SECCOMP_FILTER_FLAG_LOG".into()),
+            "{flags:?}"
+        );
         let options = value["mountOptions"].as_array().unwrap();
         for option in ["rro", "tmpcopyup", "rbind"] {
             assert!(options.contains(&option.into()), "{option}");

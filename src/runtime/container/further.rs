@@ -13,7 +13,7 @@ use crate::hooks;
 use crate::host::Host;
 use crate::init::{self, Inherited};
 use crate::launch::failure::{self, Work};
-use crate::launch::{executed, next, own_namespaces, proceed, set_oom_score};
+use crate::launch::{agent, executed, next, own_namespaces, proceed, set_oom_score};
 use crate::plan::NamespacePlan;
 use crate::plan::exec::{ExecPlan, Target, exec as plan_exec};
 use crate::protocol::Tag;
@@ -66,7 +66,7 @@ impl Further<'_> {
             listen_fds: self.listen_fds,
             program: self.program,
         };
-        let mut plan = plan_exec(self.config, self.process, &host, target);
+        let mut plan = plan_exec(self.config, self.process, &host, target).map_err(Error::from)?;
         let (ours, theirs) = channel::pair().doing("create the channel to the process")?;
         let inherited = Inherited {
             parent: theirs.as_fd(),
@@ -107,7 +107,7 @@ impl Further<'_> {
         if let Some(score) = own.or(first.and_then(|first| first.oom_score_adj.as_ref())) {
             set_oom_score(waiting.child.pid, score.value).at(&score.at)?;
         }
-        waiting.serve()?;
+        waiting.serve(self)?;
         Ok(waiting)
     }
 
@@ -124,7 +124,7 @@ impl Further<'_> {
 }
 
 impl Waiting {
-    fn serve(&mut self) -> Result<()> {
+    fn serve(&mut self, further: &Further<'_>) -> Result<()> {
         loop {
             let Some(channel) = &self.channel else {
                 return Err(super::stored::vanished());
@@ -135,6 +135,13 @@ impl Waiting {
                     Tag::Ready => return Ok(()),
                     Tag::Console => self.terminal = fd,
                     Tag::Failed => return Err(failure::explain(&message.body, self.work())),
+                    Tag::Listener => {
+                        let status = Status::Running;
+                        let state = super::stored::hook_state(further.record, status)?;
+                        let number = message.body.item;
+                        agent::hand_over(further.config, &self.child, number, &state)?;
+                        proceed(channel.as_fd())?;
+                    }
                     _ => {
                         let why = "message out of order";
                         return Err(Error::new(Kind::System, "receive from the process", why));

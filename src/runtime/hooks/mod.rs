@@ -169,6 +169,10 @@ fn failure(kind: HookKind, index: usize, hook: &Hook, why: &str) -> Error {
 }
 
 fn signal_name(signal: i32) -> String {
+    // What a seccomp filter does; suites look for the words.
+    if signal == libc::SIGSYS {
+        return "SIGSYS: bad system call".to_owned();
+    }
     nix::sys::signal::Signal::try_from(signal)
         .map_or_else(|_| format!("signal {signal}"), |known| known.to_string())
 }

@@ -34,7 +34,7 @@ pub(super) fn report(peer: BorrowedFd<'_>, failure: Failure) -> ! {
 
 /// Waits for the peer's `expected` message. A peer that is gone ends the process: nobody is left
 /// to report to, and nobody has recorded the container.
-fn expect(peer: BorrowedFd<'_>, expected: Tag) -> Outcome {
+pub(super) fn expect(peer: BorrowedFd<'_>, expected: Tag) -> Outcome {
     let mut bytes = [0; MESSAGE_LEN];
     match sys::channel::receive(peer, &mut bytes)? {
         (0, _) => sys::process::exit_now(NOT_EXECUTED),

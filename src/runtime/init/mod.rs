@@ -22,6 +22,7 @@ mod paths;
 mod process;
 mod program;
 mod rootfs;
+mod seccomp;
 mod streams;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -199,6 +200,7 @@ impl Walk<'_> {
             Op::Identity(identity) => identity::assume(identity),
             Op::WorkingDirectory(path, attempt) => self.working_directory(path, *attempt),
             Op::FindProgram => self.find_program(),
+            Op::Seccomp(filter) => self.load_filter(filter),
             Op::Ready => self.ready(),
             Op::AwaitStart => self.await_start(),
             Op::Execute => self.execute(),

@@ -23,6 +23,8 @@ impl Walk<'_> {
             match executable(candidate) {
                 Ok(()) => {
                     self.chosen = number;
+                    // No file is made from here on; a filter may follow that forbids umask(2).
+                    process::set_umask(self.umask);
                     return Ok(());
                 }
                 Err(Errno::ENOENT | Errno::ENOTDIR) if self.program.lookup == Lookup::Search => {}
@@ -35,7 +37,6 @@ impl Walk<'_> {
     }
 
     pub(super) fn execute(&mut self) -> Outcome {
-        process::set_umask(self.umask);
         let candidate = self
             .program
             .candidates

@@ -111,6 +111,7 @@ fn reason(failure: &Failure, op: &Op) -> Option<String> {
         Stage::NullDevice => "use the container's /dev/null as a standard stream",
         Stage::Ptmx => "open /dev/pts/ptmx",
         Stage::Send => "send the terminal",
+        Stage::Listener => "tell the runtime of the listener",
     };
     Some(detail.map_or_else(|| part.to_owned(), |detail| format!("{part}: {detail}")))
 }
@@ -146,6 +147,13 @@ fn advice(failure: &Failure, errno: Errno, op: &Op) -> Option<&'static str> {
         (Op::Console(_), Stage::Ptmx, _) => "a terminal needs a devpts mount on /dev/pts",
         (Op::EnterRoot(_), _, Errno::EINVAL) => {
             "a root on initramfs cannot be pivoted away from: use --no-pivot"
+        }
+        (Op::Seccomp(_), Stage::Listener, _) => "the filter must allow write(2)",
+        (Op::Seccomp(_), _, Errno::EACCES) => {
+            "without noNewPrivileges a filter needs CAP_SYS_ADMIN on the host"
+        }
+        (Op::Seccomp(_), _, Errno::EINVAL) => {
+            "this kernel may not know one of the flags; `saya features` lists those it knows"
         }
         (Op::Process(_), _, Errno::EPERM) => {
             "raising a limit or priority needs CAP_SYS_RESOURCE or CAP_SYS_NICE on the host"
@@ -244,6 +252,9 @@ pub fn vanished(pidfd: &impl AsFd) -> Error {
     };
     let error = Error::new(Kind::System, what, why);
     match end {
+        Ok(crate::sys::pidfd::End::Signal(libc::SIGSYS)) => error.hint(
+            "the seccomp filter must allow what init does after it, see docs/seccomp.md; with noNewPrivileges that is execve alone",
+        ),
         Ok(crate::sys::pidfd::End::Signal(libc::SIGKILL)) => {
             error.hint("if nobody killed it, a memory limit of its cgroup may be too small")
         }

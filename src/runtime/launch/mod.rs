@@ -5,6 +5,7 @@
 //! called records it and then lets it go ([`Nascent::release`]). Dropped before that, it is undone.
 //! Deliberately absent: the decision what to do (see `plan`), the files (see `state`).
 
+pub mod agent;
 mod diagnosis;
 pub mod failure;
 pub mod namespaces;
@@ -272,6 +273,11 @@ impl Nascent {
                 }
                 Tag::Request => {
                     self.fulfil(message.body.item, plan, ingredients)?;
+                    proceed(self.channel()?)?;
+                }
+                Tag::Listener => {
+                    let state = self.hook_state("creating", ingredients)?;
+                    agent::hand_over(ingredients.config, &self.child, message.body.item, &state)?;
                     proceed(self.channel()?)?;
                 }
                 Tag::Continue | Tag::Start => {

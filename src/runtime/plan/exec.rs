@@ -1,10 +1,12 @@
 //! The program, and the plan of `exec`: a further process in a container that exists.
 
 use super::process::Attribute;
+use super::seccomp::Moment;
 use super::{
-    Attempt, EnterRoot, HOME_ROOM, Lookup, Op, Program, Step, c_string, identity, process, rootfs,
+    Attempt, Begin, EnterRoot, HOME_ROOM, Lookup, Op, Program, Step, c_string, identity, process,
+    rootfs, seccomp,
 };
-use crate::config::{Config, Process};
+use crate::config::{Config, Fault, Process};
 use crate::error::Pointer;
 use crate::host::Host;
 use crate::sys::exec::StringArray;
@@ -40,8 +42,15 @@ pub struct Target<'a> {
 }
 
 /// The plan of a further process.
-#[must_use]
-pub fn exec(config: &Config, process: &Process, host: &Host, target: Target<'_>) -> ExecPlan {
+///
+/// # Errors
+/// What cannot be done although the configuration is valid.
+pub fn exec(
+    config: &Config,
+    process: &Process,
+    host: &Host,
+    target: Target<'_>,
+) -> Result<ExecPlan, Fault> {
     let mut steps = Vec::new();
     let affinity = process.exec_affinity.as_ref();
     if let Some(mask) = affinity.and_then(|affinity| affinity.initial.as_ref()) {
@@ -74,27 +83,42 @@ pub fn exec(config: &Config, process: &Process, host: &Host, target: Target<'_>)
         steps.push(Step::new(op, process.at.key("terminal")));
     }
     steps.extend(process::shared_steps(config));
-    let (tail, mut program, warnings) = tail(process, host, target.listen_fds);
+    let mut end = end(config, process, host, target.listen_fds, Begin::AtOnce)?;
     if let Some(path) = target.program {
-        program.candidates = vec![c_string(path)];
-        program.lookup = Lookup::Path;
+        end.program.candidates = vec![c_string(path)];
+        end.program.lookup = Lookup::Path;
     }
-    steps.extend(tail);
-    steps.push(Step::new(Op::Ready, Pointer::root()));
-    steps.push(Step::new(Op::Execute, process.args.at.clone()));
-    ExecPlan {
+    steps.extend(end.steps);
+    Ok(ExecPlan {
         steps,
-        program,
-        warnings,
-    }
+        program: end.program,
+        warnings: end.warnings,
+    })
 }
 
-/// What every process of a container goes through at the end, up to the program found.
-pub(super) fn tail(
+/// What every process of a container goes through at the end.
+pub(super) struct End {
+    pub(super) steps: Vec<Step>,
+    pub(super) program: Program,
+    pub(super) warnings: Vec<String>,
+}
+
+/// From the attributes of the process to its program executed.
+///
+/// # Errors
+/// A seccomp filter that cannot be had.
+pub(super) fn end(
+    config: &Config,
     process: &Process,
     host: &Host,
     listen_fds: u32,
-) -> (Vec<Step>, Program, Vec<String>) {
+    begin: Begin,
+) -> Result<End, Fault> {
+    let (load_at, mut filter) = match seccomp::step(config, process)? {
+        Some((moment, step)) => (Some(moment), Some(step)),
+        None => (None, None),
+    };
+    let mut load = |moment| filter.take_if(|_| load_at == Some(moment));
     let program = program(process, listen_fds);
     let mut steps = process::steps(process);
     if program.home.is_some() {
@@ -102,11 +126,23 @@ pub(super) fn tail(
     }
     steps.push(Step::new(Op::CloseDescriptors, Pointer::root()));
     steps.push(rootfs::working_directory(process, Attempt::First));
+    steps.extend(load(Moment::Privileged));
     let (identity, warnings) = identity::identity(process, host);
     steps.push(Step::new(Op::Identity(identity), process.at.clone()));
     steps.push(rootfs::working_directory(process, Attempt::Last));
     steps.push(Step::new(Op::FindProgram, process.args.at.clone()));
-    (steps, program, warnings)
+    steps.extend(load(Moment::Attended));
+    steps.push(Step::new(Op::Ready, Pointer::root()));
+    if begin == Begin::OnStart {
+        steps.push(Step::new(Op::AwaitStart, Pointer::root()));
+    }
+    steps.extend(load(Moment::Last));
+    steps.push(Step::new(Op::Execute, process.args.at.clone()));
+    Ok(End {
+        steps,
+        program,
+        warnings,
+    })
 }
 
 fn program(process: &Process, listen_fds: u32) -> Program {

@@ -12,6 +12,7 @@ pub mod mounts;
 pub mod namespaces;
 pub mod process;
 pub mod rootfs;
+pub mod seccomp;
 pub mod show;
 mod step;
 
@@ -32,7 +33,7 @@ use crate::sys::mount::attr;
 
 pub use step::{
     Attempt, Attributes, ConsoleStep, EnterRoot, FsOption, Inherit, Link, MountStep, Node, Op,
-    RemountStep, Request, RootStep, Source, Step, SysctlStep, Target, Tree,
+    RemountStep, Request, RootStep, SeccompStep, Source, Step, SysctlStep, Target, Tree,
 };
 
 /// What is to be done to make a container, in order.
@@ -183,13 +184,9 @@ pub fn plan(
     let (view, slots) = rootfs::steps(config, process, &placement, options.enter);
     steps.extend(view);
     steps.extend(process::shared_steps(config));
-    let (tail, program, warnings) = exec::tail(process, host, options.listen_fds);
-    steps.extend(tail);
-    steps.push(Step::new(Op::Ready, Pointer::root()));
-    if options.begin == Begin::OnStart {
-        steps.push(Step::new(Op::AwaitStart, Pointer::root()));
-    }
-    steps.push(Step::new(Op::Execute, process.args.at.clone()));
+    let end = exec::end(config, process, host, options.listen_fds, options.begin)
+        .map_err(|fault| vec![fault])?;
+    steps.extend(end.steps);
     let oom_score_adj = process
         .oom_score_adj
         .as_ref()
@@ -207,8 +204,12 @@ pub fn plan(
         oom_score_adj,
         steps,
         slots,
-        program,
+        program: end.program,
     };
+    let mut warnings = end.warnings;
+    if let Some(profile) = &config.seccomp {
+        warnings.extend(seccomp::warnings(profile));
+    }
     Ok((plan, warnings))
 }
 

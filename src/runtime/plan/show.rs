@@ -273,6 +273,7 @@ pub fn operation(op: &Op, namespaces: &NamespacePlan) -> String {
             )
         }
         Op::FindProgram => "find the program".to_owned(),
+        Op::Seccomp(filter) => format!("load the seccomp filter ({})", filter.summary),
         Op::Ready => "report that the container is created".to_owned(),
         Op::AwaitStart => "wait for start".to_owned(),
         Op::Execute => "execute the program".to_owned(),

@@ -4,6 +4,7 @@ use std::ffi::CString;
 
 use super::{identity, process};
 use crate::error::Pointer;
+use crate::sys::seccomp::Instruction;
 
 /// One step and the field that asked for it.
 #[derive(Debug)]
@@ -83,6 +84,8 @@ pub enum Op {
     WorkingDirectory(CString, Attempt),
     /// Find the program that will be executed.
     FindProgram,
+    /// Load the filter of system calls.
+    Seccomp(Box<SeccompStep>),
     /// Tell the parent that everything is in place; wait until it has recorded so.
     Ready,
     /// Wait for `start` on the listening socket.
@@ -266,6 +269,18 @@ pub struct ConsoleStep {
     pub uid: u32,
     /// Whether /dev/console is made: not for `exec`.
     pub bind: bool,
+}
+
+/// A filter of system calls.
+#[derive(Debug)]
+pub struct SeccompStep {
+    /// Its program.
+    pub program: Vec<Instruction>,
+    /// `SECCOMP_FILTER_FLAG_*`; with `NEW_LISTENER` the parent is told of the descriptor on which
+    /// an agent decides.
+    pub flags: u32,
+    /// What it is for, in words.
+    pub summary: String,
 }
 
 /// How the root is entered.

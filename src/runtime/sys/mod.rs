@@ -23,6 +23,7 @@ pub mod pidfd;
 pub mod process;
 pub mod procstat;
 pub mod rtnetlink;
+pub mod seccomp;
 pub mod tty;
 pub mod wait;
 

@@ -69,8 +69,17 @@ impl Courier {
                 "it needs a name",
             ));
         }
-        channel::send(self.socket.as_fd(), name.as_bytes(), Some(fd))
-            .doing(format!("send `{name}`"))
+        self.deliver(fd, name.as_bytes(), &format!("`{name}`"))
+    }
+
+    /// Sends `fd` with `bytes`, in one message, and closes the connection. `what` names it in
+    /// errors.
+    ///
+    /// # Errors
+    /// As sendmsg(2); `EPIPE` when the receiver is gone, `EAGAIN` when it does not read.
+    pub fn deliver(self, fd: BorrowedFd<'_>, bytes: &[u8], what: &str) -> Result<()> {
+        channel::send(self.socket.as_fd(), bytes, Some(fd))
+            .doing(format!("send {what}"))
             .at(self.path.as_path())
     }
 }

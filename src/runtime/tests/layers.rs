@@ -12,13 +12,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules from the outermost inwards. A module may use only what stands below it.
-const LAYERS: [&str; 19] = [
+const LAYERS: [&str; 20] = [
     "cli",
     "container",
     "launch",
     "init",
     "protocol",
     "plan",
+    "seccomp",
     "host",
     "state",
     "journal",
@@ -35,14 +36,18 @@ const LAYERS: [&str; 19] = [
 ];
 
 /// Modules whose partners are fewer than the order allows.
-const NARROWED: [(&str, &[&str]); 8] = [
+const NARROWED: [(&str, &[&str]); 9] = [
     // The child decides nothing and prints nothing.
     ("init", &["plan", "protocol", "sys"]),
     // Pure: types and constants of the layers below, no look at the host.
     (
         "plan",
-        &["host", "cgroup", "resctrl", "config", "error", "sys"],
+        &[
+            "seccomp", "host", "cgroup", "resctrl", "config", "error", "sys",
+        ],
     ),
+    // Pure: a profile in, a program out.
+    ("seccomp", &["config", "sys"]),
     ("config", &["error", "sys"]),
     ("systemd", &["error", "sys"]),
     ("protocol", &["plan"]),
@@ -53,7 +58,7 @@ const NARROWED: [(&str, &[&str]); 8] = [
 ];
 
 /// What a module may not name at all, and why.
-const FORBIDDEN: [(&str, &[&str], &str); 4] = [
+const FORBIDDEN: [(&str, &[&str], &str); 5] = [
     (
         "config",
         &["std::fs", "std::env", "std::net", "std::process"],
@@ -63,6 +68,11 @@ const FORBIDDEN: [(&str, &[&str], &str); 4] = [
         "plan",
         &["std::fs", "std::env", "std::net", "std::process"],
         "plan is pure",
+    ),
+    (
+        "seccomp",
+        &["std::fs", "std::env", "std::net", "std::process"],
+        "the filter is compiled without a look at the host",
     ),
     (
         "init",

@@ -7,4 +7,5 @@ mod mounts;
 mod oracle;
 mod process;
 mod resources;
+mod seccomp;
 mod valid;
