@@ -21,6 +21,7 @@
 //! ([`deviations`]). What is absent on purpose: any knowledge of a runtime's
 //! inside; only its command line, its files and the kernel are looked at.
 
+pub mod agent;
 pub mod block_device;
 pub mod bundle;
 pub mod cgroup;
@@ -46,6 +47,7 @@ pub mod terminal;
 pub mod test;
 pub mod witness;
 
+pub use agent::{Agent, Answer};
 pub use block_device::BlockDevice;
 pub use bundle::Bundle;
 pub use command::{Exit, Output, Runner};

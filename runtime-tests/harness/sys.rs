@@ -407,3 +407,63 @@ pub fn attach_loop_device(device: BorrowedFd<'_>, file: BorrowedFd<'_>) -> io::R
     // SAFETY: LOOP_CONFIGURE reads one loop_config, whose layout this is.
     check(unsafe { libc::ioctl(device.as_raw_fd(), LOOP_CONFIGURE as _, &config) }).map(drop)
 }
+
+/// `struct seccomp_notif` (seccomp_unotify(2)).
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Notification {
+    /// Which notification it is.
+    pub id: u64,
+    /// The thread, in our pid namespace.
+    pub pid: u32,
+    /// None are defined.
+    pub flags: u32,
+    /// Number of the system call.
+    pub number: i32,
+    /// `AUDIT_ARCH_*`
+    pub architecture: u32,
+    /// Where it was made.
+    pub instruction: u64,
+    /// Its arguments.
+    pub arguments: [u64; 6],
+}
+
+/// `struct seccomp_notif_resp`
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Response {
+    /// Which notification it answers.
+    pub id: u64,
+    /// What the system call returns.
+    pub value: i64,
+    /// Negated errno, or 0.
+    pub error: i32,
+    /// 1: the kernel makes the call (`SECCOMP_USER_NOTIF_FLAG_CONTINUE`).
+    pub flags: u32,
+}
+
+// The type of a request differs between glibc and musl, hence `as _` below.
+/// `SECCOMP_IOCTL_NOTIF_RECV`
+const NOTIFICATION_RECEIVE: u32 = 0xc050_2100;
+/// `SECCOMP_IOCTL_NOTIF_SEND`
+const NOTIFICATION_SEND: u32 = 0xc018_2101;
+
+/// Waits for a notification (`SECCOMP_IOCTL_NOTIF_RECV`); `ENOENT` when the thread has gone.
+pub fn receive_notification(listener: BorrowedFd<'_>) -> io::Result<Notification> {
+    let mut notification = Notification::default();
+    // SAFETY: the structure is the kernel's, of the size in the request's number.
+    check(unsafe {
+        libc::ioctl(
+            listener.as_raw_fd(),
+            NOTIFICATION_RECEIVE as _,
+            &mut notification,
+        )
+    })?;
+    Ok(notification)
+}
+
+/// Answers a notification (`SECCOMP_IOCTL_NOTIF_SEND`).
+pub fn answer_notification(listener: BorrowedFd<'_>, response: Response) -> io::Result<()> {
+    // SAFETY: as above.
+    check(unsafe { libc::ioctl(listener.as_raw_fd(), NOTIFICATION_SEND as _, &response) }).map(drop)
+}

@@ -4,6 +4,7 @@
 //! process can learn about itself as one JSON object; the other sub-commands do
 //! one small thing. It judges nothing: the assertion is in the test.
 
+mod calls;
 mod devices;
 mod facts;
 mod files;
@@ -18,7 +19,8 @@ const USAGE: &str = "probe facts [sysctl=NAME]… [path=PATH]… | stat PATH… 
                      notify FIFO [TEXT] | signal-wait [FIFO] | signals-ignored-sleep FIFO | \
                      write PATH TEXT | mkdir PATH | mknod PATH TYPE MAJOR MINOR | open PATH MODE | \
                      orphan | allocate MIB | forks N | env NAME | facts-to FILE | stuck FIFO | \
-                     steal PATH HELD-FIFO GO-FIFO";
+                     steal PATH HELD-FIFO GO-FIFO | \
+                     syscall NUMBER [ARGUMENT]… | syscall32 NUMBER [ARGUMENT]…";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args_os()
@@ -59,6 +61,8 @@ fn run(words: &[&str]) -> Result<ExitCode, String> {
         ["facts-to", file] => files::write(file, &facts::all(&[]).to_string())?,
         ["stuck", fifo] => sys::hang_in_the_kernel(|| files::append(fifo, "stuck"))?,
         ["steal", path, held, go] => print(files::steal(path, held, go)?),
+        ["syscall", number, arguments @ ..] => print(calls::native(number, arguments)?),
+        ["syscall32", number, arguments @ ..] => print(calls::old(number, arguments)?),
         ["env", name] => print(json!(std::env::var(name).ok())),
         _ => return Err(format!("usage: {USAGE}")),
     }

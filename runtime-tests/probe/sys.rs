@@ -311,3 +311,37 @@ pub(crate) fn end_child(pid: i32) {
         libc::waitpid(pid, std::ptr::null_mut(), 0);
     }
 }
+
+/// A system call by number.
+pub(crate) fn raw([number, a, b, c, d, e, f]: [u64; 7]) -> io::Result<i64> {
+    // SAFETY: none but the caller knows; it passes numbers, no pointers of ours.
+    check(unsafe { libc::syscall(number as libc::c_long, a, b, c, d, e, f) })
+}
+
+/// A system call of i386 with up to three arguments: what the kernel returns.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn interrupt_80([number, a, b, c, ..]: [u32; 7]) -> Option<i32> {
+    let returned: i32;
+    // SAFETY: the call takes numbers only; rbx, which the compiler keeps for itself, is put back.
+    unsafe {
+        std::arch::asm!(
+            "xchg {first:r}, rbx",
+            "int 0x80",
+            "xchg {first:r}, rbx",
+            first = inout(reg) u64::from(a) => _,
+            inlateout("eax") number => returned,
+            in("ecx") b,
+            in("edx") c,
+            out("r8") _,
+            out("r9") _,
+            out("r10") _,
+            out("r11") _,
+        );
+    }
+    Some(returned)
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) fn interrupt_80(_: [u32; 7]) -> Option<i32> {
+    None
+}

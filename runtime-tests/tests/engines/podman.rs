@@ -77,7 +77,7 @@ impl<'t> Podman<'t> {
         bundle.save();
         // What is tested are limits.
         self.command("run")
-            .args(["--network=none", "--security-opt=seccomp=unconfined"])
+            .args(["--network=none"])
             .args(
                 (self.manager == "cgroupfs").then(|| format!("--cgroup-parent=/{}", test::token())),
             )
