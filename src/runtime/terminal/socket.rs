@@ -6,13 +6,18 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
+use nix::sys::socket::sockopt::SendTimeout;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, setsockopt, socket};
+use nix::sys::time::{TimeVal, TimeValLike};
 
 use crate::error::{Context, Doing, Error, Kind, Result};
 use crate::sys::{channel, file};
 
 /// Bytes of a path in `sockaddr_un`, without the terminator (unix(7)).
 const PATH_LIMIT: usize = 107;
+
+/// Seconds that a receiver has.
+const PATIENCE: i64 = 10;
 
 /// A connection that carries one descriptor to the engine.
 ///
@@ -38,6 +43,8 @@ impl Courier {
             None,
         )
         .doing(what())?;
+        // A receiver whose queue is full must not hold the start up for ever.
+        setsockopt(&socket, SendTimeout, &TimeVal::seconds(PATIENCE)).doing(what())?;
         dial(&socket, path).map_err(|errno| {
             let error = Error::from_errno(errno, what()).at(path);
             match errno {
