@@ -107,8 +107,8 @@ impl Listener {
     /// When the kernel refuses an answer.
     pub fn decide(&self, decide: impl Fn(i64, [u64; 6]) -> Answer) -> Vec<i64> {
         let mut seen = Vec::new();
-        // Readable, too, when nobody is left; then there is nothing to receive.
-        while sys::readable(self.fd.as_fd(), PATIENCE).expect("poll") {
+        // Receiving would block for ever when nobody is left, on older kernels.
+        while sys::has_input(self.fd.as_fd(), PATIENCE).expect("poll") {
             let Ok(notification) = sys::receive_notification(self.fd.as_fd()) else {
                 break;
             };

@@ -202,6 +202,16 @@ pub fn window_size(tty: BorrowedFd<'_>) -> io::Result<(u16, u16)> {
 
 /// True when `fd` becomes readable (or its peer is gone) in time, poll(2).
 pub fn readable(fd: BorrowedFd<'_>, patience: Duration) -> io::Result<bool> {
+    Ok(input(fd, patience)? != 0)
+}
+
+/// True when `fd` has something to be read in time; false when its peer is gone, poll(2).
+pub fn has_input(fd: BorrowedFd<'_>, patience: Duration) -> io::Result<bool> {
+    Ok(input(fd, patience)? & libc::POLLIN != 0)
+}
+
+/// The events of poll(2); none when the time is over.
+fn input(fd: BorrowedFd<'_>, patience: Duration) -> io::Result<libc::c_short> {
     let mut poll = libc::pollfd {
         fd: fd.as_raw_fd(),
         events: libc::POLLIN,
@@ -209,7 +219,8 @@ pub fn readable(fd: BorrowedFd<'_>, patience: Duration) -> io::Result<bool> {
     };
     let ms = i32::try_from(patience.as_millis()).unwrap_or(i32::MAX);
     // SAFETY: one pollfd, count one.
-    Ok(check(unsafe { libc::poll(&mut poll, 1, ms) })? > 0)
+    check(unsafe { libc::poll(&mut poll, 1, ms) })?;
+    Ok(poll.revents)
 }
 
 /// Receives one message with at most one fd, recvmsg(2) and SCM_RIGHTS of unix(7).
