@@ -129,7 +129,7 @@ fn linux() -> Linux {
             v2: true,
             systemd: true,
             systemd_user: true,
-            rdma: false,
+            rdma: true,
         },
         seccomp: seccomp(),
         apparmor: NO,
